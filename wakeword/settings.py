@@ -1,0 +1,118 @@
+"""What each process is handed at its start: plain frozen values, already checked, no secrets.
+
+The supervisor reads and checks the configuration (`config.py`) and gives each process its own part as JSON. File
+descriptors are those that the supervisor left open for it. Standard library only: the gate loads this module too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class WordSettings:
+    """One word to listen for: a model folder and its operating point."""
+
+    model: str  # folder with manifest.yaml, stage1.onnx, stage2.onnx
+    threshold_stage1: float
+    threshold_stage2: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where sound comes from: `device` (a PortAudio name or index), `file:PATH`, or `stdin`."""
+
+    kind: str = "device"  # device, file, stdin
+    name: str = ""  # device name or index ("" is the default one), or the file's path
+    rate_hz: int = 16_000  # of the device or of raw stdin
+    channels: int = 1  # of the device or of raw stdin
+    channel: int | None = None  # take this one, counted from 0; None mixes (the mean of the channels that are alive)
+    paced: bool = True  # a file or stdin is played in real time, as a microphone would
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """When a session ends by itself."""
+
+    silence_ms: int = 900
+    cap_ms: int = 15_000
+    refractory_ms: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """Process 1."""
+
+    words: tuple[WordSettings, ...]
+    source: SourceSettings
+    session: SessionSettings
+    to_gate: int
+    from_gate: int
+    status: int | None = None  # one-way JSON lines for whoever watches; dropped when the pipe is full
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Process 2. Scores are in ppm; the policy's limits are those of docs/audit-log.md."""
+
+    directory: str  # of the evidence
+    device_key: str  # file with the device key's 32-byte seed
+    m1: str  # what listens at stage 1: sha256 of the one file, or of the set of files (`model.set_digest`)
+    m2: str  # the same of stage 2
+    from_listen: int
+    to_listen: int
+    to_uplink: int
+    from_uplink: int
+    mute_file: str = ""  # while this file exists, the household has muted; "" means there is no switch
+    s1_min_ppm: int = 500_000
+    s2_min_ppm: int = 500_000
+    lag_ms: int = 400
+    cap_bytes: int = 480_000
+    cap_ms: int = 15_000
+    window_bytes: int = 65_536
+    rate_bytes: int = 32_000  # a second
+    sessions_per_hour: int = 20
+    beat_ms: int = 300_000
+    config_sha256: str = "0" * 64
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSettings:
+    """Process 3."""
+
+    url: str
+    word: str  # named in the header; several words are joined by commas
+    from_gate: int
+    to_gate: int
+    token_file: str = ""  # sent as a bearer token
+    ca_file: str = ""  # trust this authority instead of the system's
+    connect_timeout_ms: int = 3_000
+    status: int | None = None
+    header: dict[str, str] = field(default_factory=dict)
+
+
+def to_json(settings: ListenSettings | GateSettings | UplinkSettings) -> str:
+    """The settings as one line for a process's command line."""
+    return json.dumps(asdict(settings), sort_keys=True)
+
+
+def listen_from_json(text: str) -> ListenSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    given: dict[str, Any] = json.loads(text)
+    given["words"] = tuple(WordSettings(**word) for word in given["words"])
+    given["source"] = SourceSettings(**given["source"])
+    given["session"] = SessionSettings(**given["session"])
+    return ListenSettings(**given)
+
+
+def gate_from_json(text: str) -> GateSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    return GateSettings(**json.loads(text))
+
+
+def uplink_from_json(text: str) -> UplinkSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    return UplinkSettings(**json.loads(text))
