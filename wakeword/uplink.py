@@ -1,0 +1,212 @@
+"""Process 3: from the gate's pipe to the online service.
+
+    python -m wakeword.uplink SETTINGS_JSON          (settings.UplinkSettings; started by the supervisor)
+
+It has the network and two pipes. It has no sound device, no evidence and no file to write to. It believes the gate's
+frames, in their order, and nothing that a service says: a service can end a session, never start or lengthen one.
+Between sessions there is no connection, no look-up of a name, no keep-alive.
+
+The gate's pipe is always drained, whatever the network does; what cannot be sent is dropped, reported on the status
+pipe, and the gate is asked to stop. Exit codes: 0 when the gate has ended, 1 when it sent what it must not, 2 for wrong
+settings. Read next: `service/websocket.py`, then `docs/service.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from wakeword.errors import CHECK_FAILED, WakewordError
+from wakeword.messages import (
+    GATE_TO_UPLINK,
+    Close,
+    FrameError,
+    FrameReader,
+    Message,
+    Open,
+    Stop,
+    Upload,
+    encode,
+)
+from wakeword.service.outbox import Outbox, SessionFailed
+from wakeword.service.websocket import Service, check_url, deliver, read_token, trust
+from wakeword.settings import UplinkSettings, uplink_from_json
+
+READ_BYTES = 65_536
+SESSIONS_AT_ONCE = 2  # one that is still being sent over a slow line, and the new one
+LEAVE_S = 5.0  # for sessions that the gate has closed, once the gate has ended
+
+
+class Uplink:
+    """The process's state: at most one session that the gate has open, and those still on their way."""
+
+    def __init__(self, settings: UplinkSettings, service: Service) -> None:
+        """Nothing is opened here."""
+        self._settings, self._service = settings, service
+        self._frames = FrameReader(GATE_TO_UPLINK)
+        self._current: Outbox | None = None
+        self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
+        self._ended: asyncio.Future[None]
+
+    async def run(self) -> None:
+        """Until the gate ends; raises `FrameError` when it sends what it must not."""
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        for descriptor in (self._settings.from_gate, self._settings.to_gate, self._settings.status):
+            if descriptor is not None:
+                os.set_blocking(descriptor, False)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
+        loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
+        loop.add_reader(self._settings.from_gate, self._readable)
+        try:
+            await self._ended
+            await self._leave()
+        finally:
+            loop.remove_reader(self._settings.from_gate)
+            for task in self._on_the_way:
+                task.cancel()
+            await asyncio.gather(*self._on_the_way, return_exceptions=True)
+
+    def _readable(self) -> None:
+        """Take what the pipe holds."""
+        try:
+            received = os.read(self._settings.from_gate, READ_BYTES)
+            if not received and not self._frames.between_frames:
+                raise FrameError("eof", "the gate ended in the middle of a frame")
+            if not received:
+                self._end()
+            for message in self._frames.push(received):
+                self._take(message)
+        except BlockingIOError:
+            return
+        except FrameError as error:
+            self._end(error)
+
+    def _end(self, error: FrameError | None = None) -> None:
+        """Let `run` go on to its end."""
+        asyncio.get_running_loop().remove_reader(self._settings.from_gate)
+        if self._ended.done():
+            return
+        if error:
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    def _take(self, message: Message) -> None:
+        """One message of the gate, in the only order there is: Open, any number of Uploads, Close."""
+        match message, self._current:
+            case Open(), None:
+                self._start(message)
+            case Upload(), Outbox() as outbox:
+                try:
+                    outbox.put(message.pcm)
+                except SessionFailed as error:
+                    raise FrameError("state", str(error)) from error
+            case Close(), Outbox() as outbox if (message.session_id, message.total_bytes) == (
+                outbox.opened.session_id,
+                outbox.received_bytes,
+            ):
+                outbox.close()
+                self._current = None
+            case _:
+                raise FrameError("state", f"the gate sent {type(message).__name__} where it does not belong")
+
+    def _start(self, opened: Open) -> None:
+        while len(self._on_the_way) >= SESSIONS_AT_ONCE:
+            oldest = next(iter(self._on_the_way))
+            oldest.cancel()
+            del self._on_the_way[oldest]
+        self._current = Outbox(opened)
+        task = asyncio.create_task(self._session(self._current))
+        self._on_the_way[task] = self._current
+        task.add_done_callback(lambda done: self._on_the_way.pop(done, None))
+
+    async def _session(self, outbox: Outbox) -> None:
+        """Deliver one session and say what became of it."""
+        sid, began = outbox.opened.session_id, time.monotonic()
+        confirmed: list[int] = []
+
+        def notify(event: dict[str, Any]) -> None:
+            if event["event"] == "stop":
+                self._ask_to_stop(outbox)
+            if event["event"] == "received":
+                confirmed.append(event["bytes"])
+            self._say({"sid": sid, **event})
+
+        try:
+            sent = await deliver(outbox, self._service, notify)
+            ms = round(1000 * (time.monotonic() - began))
+            self._say({"event": "sent", "sid": sid, "bytes": sent, "ms": ms, "confirmed": confirmed == [sent]})
+        except SessionFailed as error:
+            self._say({"event": "error", "sid": sid, "what": str(error)})
+        except asyncio.CancelledError:
+            self._say({"event": "error", "sid": sid, "what": "given up: the next session began, or the gate ended"})
+            raise
+        finally:
+            outbox.discard()
+            self._ask_to_stop(outbox)
+
+    def _ask_to_stop(self, outbox: Outbox) -> None:
+        """Tell the gate that nobody wants more of this session, unless it is closed already."""
+        if outbox.closed:
+            return
+        try:
+            os.write(self._settings.to_gate, encode(Stop(outbox.opened.session_id)))  # 16 bytes: whole or not at all
+        except (BlockingIOError, BrokenPipeError):
+            return  # the gate is stalled or gone; its own cap ends the session
+
+    async def _leave(self) -> None:
+        """The gate has ended: sessions that it closed may finish, one that it left open may not."""
+        for task, outbox in list(self._on_the_way.items()):
+            if not outbox.closed:
+                task.cancel()
+        if self._on_the_way:
+            await asyncio.wait(self._on_the_way, timeout=LEAVE_S)
+
+    def _say(self, event: dict[str, Any]) -> None:
+        """One line to whoever watches; dropped when nobody reads."""
+        if self._settings.status is None:
+            return
+        line = json.dumps({"from": "uplink", **event}, ensure_ascii=False) + "\n"
+        try:
+            os.write(self._settings.status, line.encode(errors="replace"))
+        except (BlockingIOError, BrokenPipeError):
+            return
+
+
+def open_service(settings: UplinkSettings) -> Service:
+    """The service with its token and authority read; raises `ConfigError`."""
+    token = read_token(settings.token_file)
+    check_url(settings.url, with_token=bool(token))
+    tls = trust(settings.url, settings.ca_file)
+    return Service(settings.url, settings.word, settings.connect_timeout_ms / 1000, token, tls, settings.header)
+
+
+def main() -> int:
+    """Run with the settings on the command line."""
+    try:
+        settings = uplink_from_json(sys.argv[1])
+        service = open_service(settings)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        print(f"wakeword.uplink: not settings for this process: {error}", file=sys.stderr)
+        return WakewordError.exit_code
+    except WakewordError as error:
+        print(f"wakeword.uplink: {error}", file=sys.stderr)
+        return error.exit_code
+    try:
+        asyncio.run(Uplink(settings, service).run())
+    except FrameError as error:
+        print(f"wakeword.uplink: {error}", file=sys.stderr)
+        return CHECK_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # a name look-up that hangs in asyncio's resolver thread would hold up an ordinary exit
