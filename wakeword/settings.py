@@ -50,6 +50,7 @@ class ListenSettings:
     session: SessionSettings
     to_gate: int
     from_gate: int
+    mute_file: str = ""  # while this file exists the sound device is closed; "" means there is no switch
     status: int | None = None  # one-way JSON lines for whoever watches; dropped when the pipe is full
 
 
