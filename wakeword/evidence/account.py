@@ -46,7 +46,7 @@ class Account:
 
     def opened_within_hour(self, now_ms: int) -> int:
         """How many sessions opened in the last hour of this boot."""
-        self.opened_ms = [opened for opened in self.opened_ms if now_ms - opened < HOUR_MS]
+        self.opened_ms = [opened for opened in self.opened_ms if now_ms - opened <= HOUR_MS]
         return len(self.opened_ms)
 
     def _key(self, record: Record) -> None:

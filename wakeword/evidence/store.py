@@ -106,7 +106,8 @@ class Evidence:
         signature = certifier.sign(text)
         self.certificate = note.note(text, certifier.name, signature)
         self.account.crashed()
-        records: list[Record] = [key | {"cert": note.encode64(signature)}, gap, {"k": "policy"} | facts.policy.record()]
+        records: list[Record] = [key | {"cert": note.encode64(signature)}, gap]
+        records += [{"k": "policy", **facts.policy.record()}]
         records += [{"k": "selftest", **facts.selftest}, {"k": "mute", "on": facts.muted, "src": "boot"}]
         records += [self.beat(0, muted=facts.muted)]
         path = self._directory / file_name(found.epoch)
