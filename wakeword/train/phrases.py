@@ -8,12 +8,12 @@ what the models of earlier rounds confused; `docs/models.md` says what came from
 from __future__ import annotations
 
 NEAR: dict[str, list[str]] = {
-    "computer": """commuter; compute; computing; compute her; computation; company; competitor; compete; commute; complete;
+    "computer": """commuter; compute; computing; computation; company; competitor; compete; commute; complete;
         composer; tutor; future; pewter; fusion; pair your tutor; can you turn; committee; community; consumer; contributor;
         cucumber; keep your; come to her; commuter train; come here; compact; campus; the future; recruiter; scooter; shooter;
         compare; composure; conclusion; confuser; conductor; combine; competition; amputee""",
     "jarvis": """travis; jar; service; harvest; jarring; jars; garbage; carving; jar of this; jarred; marvin; travel; charles;
-        purpose; nervous; harvey; starving; artist; jungle; what service; start this; java; jarvey; genre; charter; garden;
+        purpose; nervous; harvey; starving; artist; jungle; what service; start this; java; genre; charter; garden;
         chavez; jealous; darkness; harness; just this; large bus; marvellous; charge us; arrives; jaws; jasper; doris""",
     "alexa": """alexis; alex; alexander; alexandra; a lexus; lexus; election; elixir; electric; a lecture; unless a; relax a;
         alaska; a legacy; electra; lex; lecture; axle; elects a; a letter; elected; selects a; collects a; let's say;

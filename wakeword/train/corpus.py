@@ -1,0 +1,104 @@
+"""Recordings to train and choose on: where they lie, whose they are, and what must not be done with them.
+
+A corpora folder holds `manifest.csv` (path, fold, source, ...), `speech/`, `noise/{household,music}/`, `rir/`; a folder of
+wake words holds `index.csv` (path, word, fold, speaker_cluster, speech_start_s, speech_end_s). The folds share no speaker.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from wakeword.events import RATE_HZ
+from wakeword.train import augment
+
+Float32 = npt.NDArray[np.float32]
+
+# Stretches in which the word is really said, found by their transcripts: neither false accepts nor negatives.
+SPOKEN = {
+    "computer": {
+        "big-fish-002": [(140.6, 146.9), (147.4, 151.7)],
+        "big-fish-004": [(74.2, 81.1)],
+        "big-fish-007": [(105.9, 117.2)],
+        "small-fish-002": [(123.3, 126.2)],
+        "small-fish-003": [(131.7, 137.6)],
+        "small-fish-004": [(130.4, 135.1)],
+    }
+}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance: samples with the word from `start` to `end`; `label` is the word, or what it is instead."""
+
+    label: str
+    sound: Float32
+    start: int
+    end: int
+    speaker: str
+    path: str
+
+
+def read(path: Path) -> Float32:
+    """(n,) float32 of a 16 kHz mono file."""
+    sound, rate = soundfile.read(path, dtype="float32")
+    if rate != RATE_HZ or sound.ndim != 1:
+        raise ValueError(f"{path}: {rate} Hz, shape {sound.shape}; wanted 16 kHz mono")
+    return np.asarray(sound, np.float32)
+
+
+def rows(folder: Path, fold: str, kind: str) -> list[dict[str, str]]:
+    """The manifest's rows of a fold whose path begins with `kind`."""
+    with (folder / "manifest.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["fold"] == fold and row["path"].startswith(kind)]
+
+
+def wake_words(folder: Path, fold: str) -> list[Spoken]:
+    """Real recordings of all words of a fold."""
+    with (folder / "index.csv").open(newline="") as file:
+        chosen = [row for row in csv.DictReader(file) if row["fold"] == fold]
+    return [
+        Spoken(
+            row["word"], read(folder / row["path"]), int(float(row["speech_start_s"]) * RATE_HZ),
+            int(float(row["speech_end_s"]) * RATE_HZ), row["speaker_cluster"], row["path"],
+        )
+        for row in chosen
+    ]  # fmt: skip
+
+
+def synthetic(folder: Path) -> list[Spoken]:
+    """Clips written by `synthesize.py`; 50 ms of margin stand around each."""
+    margin = RATE_HZ // 20
+    with (folder / "index.csv").open(newline="") as file:
+        clips = list(csv.reader(file))
+    found: list[Spoken] = []
+    for name, kind, _text, voice, _engine in clips:
+        sound = read(folder / name)
+        if len(sound) < 3 * RATE_HZ:
+            found.append(Spoken(kind, sound, margin, len(sound) - margin, voice, name))
+    return found
+
+
+def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -> augment.Surroundings:
+    """Noise, music, talkers and rooms of one fold, simulated rooms added."""
+    speech = [read(folder / row["path"]) for row in rows(folder, fold, "speech/")]
+    household = [read(folder / row["path"]) for row in rows(folder, fold, "noise/household")]
+    music = [read(folder / row["path"]) for row in rows(folder, fold, "noise/music")]
+    measured = [augment.align(read(folder / row["path"])) for row in rows(folder, fold, "rir/")]
+    return augment.Surroundings(
+        speech, np.concatenate(household), np.concatenate(music), measured + augment.simulate_rooms(simulated_rooms, seed)
+    )
+
+
+def blank_spoken(sound: Float32, path: str) -> Float32:
+    """The recording with the stretches where one of the words is really said set to silence."""
+    for places in SPOKEN.values():
+        for start_s, end_s in places.get(Path(path).stem, []):
+            sound = sound.copy()
+            sound[int(start_s * RATE_HZ) : int(end_s * RATE_HZ)] = 0
+    return sound
