@@ -54,8 +54,7 @@ class Reason(enum.IntEnum):
     QUOTA = 11  # denied: too many sessions this hour
     DISK = 12  # denied: too little room to write evidence
     STALE = 13  # denied: the wake id is old, used, or in the future
-    WALL = 14  # denied: the self-test did not find every wall standing
-    LATCHED = 15  # denied: an earlier fault; only a new start opens again
+    LATCHED = 14  # denied: an earlier fault; only a new start opens again
 
 
 class Answer(enum.IntEnum):

@@ -1,0 +1,218 @@
+"""Process 2, the gate: decides whether audio may leave, writes the evidence, and only then lets it pass.
+
+Has: the evidence's folder, a pipe from and to each neighbour, a switch to look at. Has not: a sound device, a socket,
+any other file; it takes these from itself before the first message, and tries. Believes: nobody. `states.py` says what
+is permitted, `messages.py` what can be said, `evidence/store.py` how it is written; read those three next.
+
+    python -m wakeword.gate SETTINGS_JSON        settings.GateSettings; wakeword run starts it so
+
+Ends with 0 after an orderly stop, 1 after a fault that closed it for this start, 2 when it must not start, 74 when the
+evidence cannot be written, 78 when more of it is damaged than a crash leaves. To start again is for the supervisor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from wakeword import sandbox, selftest
+from wakeword.errors import CHECK_FAILED, USAGE, ConfigError, WakewordError
+from wakeword.evidence.clock import Clock
+from wakeword.evidence.store import Evidence, Policy, StartFacts
+from wakeword.messages import LISTEN_TO_GATE, UPLINK_TO_GATE, FrameError, FrameReader
+from wakeword.outside import Pipes
+from wakeword.settings import GateSettings, gate_from_json
+from wakeword.states import Gate, State, TooManyFaultsError
+
+MUTE_POLL_MS = 200  # the longest that a mute goes unnoticed while nothing else happens
+STOP_PATIENCE_MS = 2_000  # after SIGTERM: listen closes its device first
+END_PATIENCE_MS = 500  # after listen's end: was it meant? then SIGTERM is on its way
+DISCARD_BYTES = 65_536
+
+# What the `code` of a key record covers: all that the gate runs of ours (a test compares with what it loads).
+GATE_FILES = (
+    "__init__.py", "errors.py", "gate.py", "messages.py", "outside.py", "sandbox.py", "selftest.py", "settings.py",
+    "states.py", "statusline.py", "evidence/__init__.py", "evidence/account.py", "evidence/clock.py",
+    "evidence/device.py", "evidence/note.py", "evidence/record.py", "evidence/recovery.py", "evidence/segment.py",
+    "evidence/store.py", "evidence/tree.py",
+)  # fmt: skip
+
+
+def code_sha256() -> str:
+    """64 hexadecimal digits over name and content of `GATE_FILES`: self-reported, so it helps against mistakes only."""
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for name in GATE_FILES:
+        content = (folder / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def policy_of(settings: GateSettings) -> Policy:
+    """The rules in force, from the settings."""
+    return Policy(
+        s1_min=settings.s1_min_ppm,
+        s2_min=settings.s2_min_ppm,
+        lag_ms=settings.lag_ms,
+        m1=settings.m1,
+        m2=settings.m2,
+        cap_b=settings.cap_bytes,
+        cap_ms=settings.cap_ms,
+        win_b=settings.window_bytes,
+        rate=settings.rate_bytes,
+        hour=settings.sessions_per_hour,
+        beat_ms=settings.beat_ms,
+        file=settings.config_sha256,
+    )
+
+
+def build_walls(settings: GateSettings) -> None:
+    """Give up every file but the evidence and the device key, and every socket. Raises `WallError`."""
+    sandbox.wall_files(read=[Path(settings.device_key)], write=[Path(settings.directory)])
+    sandbox.wall_network(unix=False)
+
+
+def prove(policy: Policy) -> dict[str, bool]:
+    """Try the walls and the states; raises `ConfigError` naming what does not hold. Without all four nothing opens."""
+    results = selftest.run(policy)
+    missing = [name for name, good in results.items() if not good]
+    if missing:
+        hint = "see docs/threat-model.md, 'Walls'; the gate does not start without them"
+        raise ConfigError(f"the self-test found a wall missing: {', '.join(missing)}", where="gate", hint=hint)
+    return results
+
+
+@dataclass
+class Stopping:
+    """Whether and when an orderly stop was asked for."""
+
+    asked: bool = False
+
+    def ask(self, _: int, __: FrameType | None) -> None:
+        """For SIGTERM and SIGINT."""
+        self.asked = True
+
+
+class Loop:
+    """One thread, one poll: frames in, time, signals. Reads no more than completes one frame."""
+
+    def __init__(self, gate: Gate, pipes: Pipes, settings: GateSettings, stopping: Stopping) -> None:
+        self._gate, self._pipes, self._stopping = gate, pipes, stopping
+        self._listen, self._uplink = settings.from_listen, settings.from_uplink
+        self._frames, self._answers = FrameReader(LISTEN_TO_GATE), FrameReader(UPLINK_TO_GATE)
+        self._poll = select.poll()
+        self._poll.register(self._listen, select.POLLIN)
+        self._poll.register(self._uplink, select.POLLIN)
+        self._ended_ms = 0  # when listen's pipe ended; 0: it has not
+        self._asked_ms = 0
+
+    def turn(self) -> str:
+        """Wait for the next thing and do it. Returns why the gate stops, "" to go on."""
+        wait_ms = max(0, min(self._gate.next_ms() - self._pipes.now_ms(), MUTE_POLL_MS))
+        ready = dict(self._poll.poll(wait_ms))
+        self._gate.advance()
+        if self._uplink in ready:
+            self._from_uplink()
+        if self._listen in ready:
+            self._from_listen()
+        return self._stop_reason()
+
+    def _from_listen(self) -> None:
+        received = _read(self._listen, self._frames.wanted)
+        if received == b"":
+            self._poll.unregister(self._listen)
+            self._ended_ms = self._pipes.now_ms()
+        elif received:
+            self._feed(self._frames, received)
+
+    def _from_uplink(self) -> None:
+        received = _read(self._uplink, self._answers.wanted)
+        if received == b"":
+            self._poll.unregister(self._uplink)
+            self._pipes.lose_uplink()
+            self._gate.uplink_gone()
+        elif received:
+            self._feed(self._answers, received)
+
+    def _feed(self, reader: FrameReader, received: bytes) -> None:
+        try:
+            messages = reader.push(received)
+        except FrameError as error:
+            self._gate.broken(error.code)
+            return
+        for message in messages:
+            self._gate.hear(message)
+
+    def _stop_reason(self) -> str:
+        now = self._pipes.now_ms()
+        if self._gate.state is State.LATCHED:
+            return "fault"  # nothing can open any more; a new start is a new file with a new key
+        if self._stopping.asked and not self._asked_ms:
+            self._asked_ms = now
+        if self._ended_ms and (self._stopping.asked or now - self._ended_ms > END_PATIENCE_MS):
+            return self._gate.listen_gone(asked=self._stopping.asked, whole=self._frames.between_frames)
+        if self._asked_ms and now - self._asked_ms > STOP_PATIENCE_MS:
+            return "shutdown"
+        return ""
+
+
+def _read(descriptor: int, most: int) -> bytes | None:
+    """What is there, b"" at the end, None when nothing is."""
+    try:
+        return os.read(descriptor, most)
+    except BlockingIOError:
+        return None
+
+
+def run(settings: GateSettings) -> int:
+    """Open, give up, prove, loop. Returns the exit code; raises `WakewordError`."""
+    policy, code = policy_of(settings), code_sha256()
+    policy.record()  # refuses what no verifier would accept
+    evidence = Evidence(Path(settings.directory), Path(settings.device_key), Clock())
+    build_walls(settings)
+    proven = prove(policy)
+    pipes, stopping = Pipes(settings), Stopping()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopping.ask)
+    evidence.start(StartFacts(policy, code, proven, pipes.muted()))
+    pipes.report("started", origin=evidence.origin)
+    gate = Gate(evidence, pipes, policy)
+    loop, why = Loop(gate, pipes, settings, stopping), ""
+    try:
+        while not why:
+            why = loop.turn()
+            if gate.day_over():
+                gate.finish("daily")
+                evidence.rotate(StartFacts(policy, code, prove(policy), gate.muted))
+                gate.renewed()
+    except TooManyFaultsError:
+        why = "fault"
+    gate.finish(why)
+    evidence.close()
+    if why == "shutdown":
+        return 0
+    print(f"wakeword gate: closed after a fault ({gate.last_fault}); the evidence names it", file=sys.stderr)
+    return CHECK_FAILED
+
+
+def main(arguments: list[str]) -> int:
+    """`SETTINGS_JSON` -> exit code."""
+    try:
+        settings = gate_from_json(*arguments)
+    except (TypeError, ValueError, KeyError) as error:
+        print(f"wakeword gate: one argument, the settings as JSON: {error}", file=sys.stderr)
+        return USAGE
+    try:
+        return run(settings)
+    except WakewordError as error:
+        print(f"wakeword gate: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
