@@ -36,7 +36,8 @@ class SourceSettings:
 class SessionSettings:
     """When a session ends by itself."""
 
-    silence_ms: int = 900
+    silence_ms: int = 900  # without voice, once something was said
+    patience_ms: int = 2_500  # without voice, before anything was said
     cap_ms: int = 15_000
     refractory_ms: int = 1_000
 

@@ -1,0 +1,131 @@
+"""A model folder: `manifest.yaml`, `stage1.onnx`, `stage2.onnx`, `card.md`. Read whole, hashes checked, then opened.
+
+The bytes that are hashed are the bytes that are run: files are read once. Nothing here downloads, and no file is
+unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wakeword.errors import ModelError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: its wheels phone home
+
+FORMAT = 1
+POINTS = ("strict", "default", "keen")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An operating point: the least scores of both stages."""
+
+    stage1: float
+    stage2: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """One word's two detectors, checked against their manifest."""
+
+    word: str
+    phrase: str
+    folder: Path
+    trunk: str  # words with the same trunk share stage 1's computation
+    points: dict[str, Point]
+    stage1_sha256: str
+    stage2_sha256: str
+    stage1_bytes: bytes
+    stage2_bytes: bytes
+
+
+def find(name: str) -> Path:
+    """The folder of a shipped word, or `name` itself when it is a folder. Raises `ModelError`."""
+    if (Path(name) / "manifest.yaml").is_file():
+        return Path(name)
+    shipped = _shipped()
+    if name.isidentifier() and (shipped / name / "manifest.yaml").is_file():
+        return shipped / name
+    known = ", ".join(shipped_words()) or "none"
+    raise ModelError(f"no model '{name}'", hint=f"shipped: {known}; or give a folder with a manifest.yaml")
+
+
+def shipped_words() -> list[str]:
+    """The words that come with the package."""
+    return sorted(path.parent.name for path in _shipped().glob("*/manifest.yaml"))
+
+
+def load(name: str | Path) -> Model:
+    """Read and check a model. Raises `ModelError` naming file and remedy."""
+    folder = find(str(name))
+    manifest = load_manifest(folder)
+    try:
+        if manifest["format"] != FORMAT:
+            raise ModelError(f"format {manifest['format']}, this version reads {FORMAT}", where=str(folder / "manifest.yaml"))
+        hashes = [str(manifest[stage]["sha256"]) for stage in ("stage1", "stage2")]
+        points = {name: Point(float(p["stage1"]), float(p["stage2"])) for name, p in manifest["operating_points"].items()}
+        word, phrase, trunk = str(manifest["word"]), str(manifest["phrase"]), str(manifest["stage1"]["trunk"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"lacks or misstates {error}", where=str(folder / "manifest.yaml")) from error
+    one, two = (_checked(folder / f"{stage}.onnx", digest) for stage, digest in zip(("stage1", "stage2"), hashes, strict=True))
+    return Model(word, phrase, folder, trunk, points, hashes[0], hashes[1], one, two)
+
+
+def load_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest as it stands, unchecked but for its form. Raises `ModelError`."""
+    path = folder / "manifest.yaml"
+    try:
+        manifest = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ModelError(f"unreadable: {error}", where=str(path)) from error
+    if not isinstance(manifest, dict):
+        raise ModelError("not a manifest", where=str(path))
+    return manifest
+
+
+def set_digest(hashes: list[str]) -> str:
+    """One hash for the models in force: a single file's own, or that of the sorted list, a line each."""
+    if len(set(hashes)) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(f"{digest}\n" for digest in sorted(set(hashes))).encode()).hexdigest()
+
+
+def open_session(graph: bytes) -> Any:
+    """An onnxruntime session of one thread that does not spin. Raises `ModelError`."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises classes of its own for each kind of unusable graph
+        raise ModelError(f"onnxruntime {ort.__version__} cannot run this model: {error}") from error
+
+
+def _checked(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"unreadable: {error.strerror}", where=str(path)) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ModelError(
+            "is not the file that the manifest names (sha256 differs)", where=str(path),
+            hint="restore the model folder, or train it again",
+        )  # fmt: skip
+    return content
+
+
+def _shipped() -> Path:
+    """`wakeword/models` when installed; `models/` beside the package in a checkout."""
+    installed = Path(str(importlib.resources.files("wakeword") / "models"))
+    return installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "models"

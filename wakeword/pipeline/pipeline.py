@@ -1,0 +1,156 @@
+"""The whole way of a sound, from samples to verdicts. Pure: arrays in, events out; no clock, no file, no thread.
+
+    block -> units of 80 ms -> ring -> voice -> log-mel -> stage 1 -> trigger -> candidate -> stage 2 -> verdict
+
+All work is done in units counted from the stream's first sample, so any cut of the same samples into blocks gives the
+same events, bit for bit. When voice opens, stage 1 starts `PRE_CONTEXT_UNITS` earlier, from the ring, with zero states;
+training starts it just so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wakeword import model as models
+from wakeword.errors import ConfigError
+from wakeword.events import RATE_HZ, Candidate, Event, Verdict, Voice
+from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
+from wakeword.pipeline.ring import Ring
+from wakeword.pipeline.stage1 import STEP_SAMPLES, STEPS_PER_UNIT, Stage1
+from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
+from wakeword.pipeline.trigger import Firing, Trigger
+from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
+
+Int16 = npt.NDArray[np.int16]
+
+RING_SAMPLES = 4 * RATE_HZ
+PRE_CONTEXT_UNITS = 6  # 0.48 s: a word's soft beginning, and something to measure the noise by
+REFRACTORY_SAMPLES = int(1.5 * RATE_HZ)  # after a wake; chosen: no word is said twice in that time and meant twice
+USUAL_WORD_SAMPLES = int(0.6 * RATE_HZ)  # stage 1 knows where a word ends; its start is this much earlier
+FLOOR = 0.05  # the lowest stage 1 threshold, for sweeps
+
+
+class Detector:
+    """Listens for one or more words. Not thread-safe; one stream a detector."""
+
+    def __init__(self, words: list[models.Model], points: list[models.Point], *, floor: bool = False) -> None:
+        """`floor` asks for every candidate from `FLOOR` on; verdicts are still those of `points`."""
+        self.models, self.points = words, points
+        self._floor = floor
+        self._stage1 = Stage1(words)
+        self._stage2 = [Stage2(word) for word in words]
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin another stream: nothing of the last one remains."""
+        self.ring = Ring(RING_SAMPLES)
+        self._pending = np.zeros(0, np.int16)
+        self._voice = VoiceDetector()
+        self._triggers = [Trigger(FLOOR if self._floor else point.stage1) for point in self.points]
+        self._resting = False
+        self._deaf_until = 0  # no candidate is decided before this sample
+        self._begun = 0  # detection has no use for samples before this one
+        self._was_speaking = False
+        self._scores = np.zeros((STEPS_PER_UNIT, len(self.models)), np.float32)
+        self._verdicts: dict[str, float] = {}
+
+    @classmethod
+    def load(cls, *words: str | Path, point: str = "default", floor: bool = False) -> Detector:
+        """Words that ship with the package (`computer`, `jarvis`, `alexa`) or model folders, at one operating point.
+
+        Raises `ModelError` for a model that is missing, damaged or of another version; `ConfigError` for a point that
+        it does not have.
+        """
+        loaded = [models.load(word) for word in words]
+        for word in loaded:
+            if point not in word.points:
+                raise ConfigError(f"'{word.word}' has no operating point '{point}'", hint=f"it has {', '.join(word.points)}")
+        return cls(loaded, [word.points[point] for word in loaded], floor=floor)
+
+    @property
+    def heard(self) -> int:
+        """Samples taken in so far, in whole units; a part of a unit waits for the next block."""
+        return self.ring.written
+
+    @property
+    def quiet(self) -> int:
+        """Samples since somebody was last heard speaking."""
+        return min(self._voice.quiet_units * UNIT_SAMPLES, self.heard)
+
+    def process(self, block: Int16) -> list[Event]:
+        """Take any number of samples, int16 at 16 kHz mono; returns what happened, in order."""
+        if block.dtype != np.int16 or block.ndim != 1:
+            raise TypeError(f"wanted a one-dimensional int16 array, got {block.dtype} of shape {block.shape}")
+        samples = np.concatenate([self._pending, block]) if len(self._pending) else block
+        whole = len(samples) // UNIT_SAMPLES * UNIT_SAMPLES
+        self._pending = samples[whole:].copy()
+        events: list[Event] = []
+        for start in range(0, whole, UNIT_SAMPLES):
+            events += self._unit(samples[start : start + UNIT_SAMPLES])
+        return events
+
+    def rest(self) -> None:
+        """Detect nothing until `wake_up`; the ring and the voice detector go on."""
+        self._resting = True
+
+    def wake_up(self, refractory: int = 0) -> None:
+        """Detect again, after `refractory` samples, in what is heard from now on."""
+        self._resting, self._was_speaking = False, False
+        self._begun, self._deaf_until = self.heard, self.heard + refractory
+
+    def levels(self) -> tuple[float, dict[str, float], dict[str, float]]:
+        """For displays: level of the last unit in dBFS, each word's latest stage 1 score, its last stage 2 score."""
+        stage1 = {word.word: float(score) for word, score in zip(self.models, self._scores[-1], strict=True)}
+        return self._voice.dbfs, stage1, dict(self._verdicts)
+
+    def _unit(self, unit: Int16) -> list[Event]:
+        before = self._voice.speaking
+        self.ring.write(unit)
+        speaking = self._voice.push(unit)
+        events: list[Event] = [Voice(speaking, self.heard)] if speaking != before else []
+        if self._resting:
+            return events
+        opened, self._was_speaking = speaking and not self._was_speaking, speaking
+        if opened:
+            self._open()
+            first = max(self._begun, self.heard - (1 + PRE_CONTEXT_UNITS) * UNIT_SAMPLES, 0)
+            for start in range(first, self.heard, UNIT_SAMPLES):
+                events += self._listen(start)
+        elif speaking:
+            events += self._listen(self.heard - UNIT_SAMPLES)
+        else:
+            self._scores = np.zeros_like(self._scores)
+        return events
+
+    def _open(self) -> None:
+        self._stage1.reset()
+        for trigger in self._triggers:
+            trigger.reset()
+
+    def _listen(self, start: int) -> list[Event]:
+        """Stage 1 and what follows, on the unit that begins at `start`."""
+        frames = log_mel(self.ring.read(start - OVERLAP_SAMPLES, start + UNIT_SAMPLES))  # (8, 40)
+        self._scores = self._stage1.push(frames)  # (2, words)
+        events: list[Event] = []
+        for step in range(STEPS_PER_UNIT):
+            for number, trigger in enumerate(self._triggers):
+                trigger.seek(start // STEP_SAMPLES + step)
+                firing = trigger.push(float(self._scores[step, number]))
+                if firing and (firing.decided + 1) * STEP_SAMPLES > self._deaf_until and not self._resting:
+                    events += self._judge(number, firing)
+        return events
+
+    def _judge(self, number: int, firing: Firing) -> list[Event]:
+        word, point = self.models[number].word, self.points[number]
+        end, decided = (firing.peak + 1) * STEP_SAMPLES, (firing.decided + 1) * STEP_SAMPLES
+        candidate = Candidate(word, max(0, end - USUAL_WORD_SAMPLES), end, decided, firing.score)
+        segment_start = decided - SEGMENT_SAMPLES
+        score = self._stage2[number].judge(self.ring.read(segment_start, decided))
+        accepted = firing.score >= point.stage1 and score >= point.stage2
+        self._verdicts[word] = score
+        if accepted and not self._floor:
+            self._deaf_until = decided + REFRACTORY_SAMPLES
+        return [candidate, Verdict(candidate, score, accepted, segment_start)]

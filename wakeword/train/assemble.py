@@ -1,0 +1,62 @@
+"""Put exported graphs into model folders.
+
+    python -m wakeword.train.assemble STAGE1.pt STAGE2.pt OUT [--points FILE.json]
+
+Without points the folders serve a sweep: raw scores, placeholder thresholds of 0.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wakeword.train.export import Scale, load_stage1, load_stage2, stage1_graph, stage2_graph
+
+
+def write(folder: Path, manifest: dict[str, Any], one: bytes, two: bytes) -> None:
+    """Write graphs and manifest of one word, the hashes filled in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, graph in (("stage1", one), ("stage2", two)):
+        (folder / f"{name}.onnx").write_bytes(graph)
+        manifest[name] = {"sha256": hashlib.sha256(graph).hexdigest(), **manifest.get(name, {})}
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=110)
+    (folder / "manifest.yaml").write_text(text, "utf-8")
+
+
+def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: dict[str, Any]) -> None:
+    """Export all words. `details[word]` may hold `scale1`, `scale2` ([a, b]) and further manifest entries."""
+    trained1, trained2 = load_stage1(stage1, len(words)), load_stage2(stage2, len(words))
+    for number, word in enumerate(words):
+        own = dict(details.get(word, {}))
+        one, trunk = stage1_graph(trained1, number, Scale(*own.pop("scale1", (1.0, 0.0))))
+        two = stage2_graph(trained2, number, Scale(*own.pop("scale2", (1.0, 0.0))))
+        point = {"stage1": 0.5, "stage2": 0.5}
+        manifest = {
+            "format": 1, "word": word, "phrase": word, "language": "en",
+            "stage1": {"trunk": trunk}, "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
+            **own,
+        }  # fmt: skip
+        manifest["stage1"] = {**manifest["stage1"], "trunk": trunk}
+        write(out / word, manifest, one, two)
+
+
+def main() -> None:
+    """Parse the command line and write the folders."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage1", type=Path)
+    parser.add_argument("stage2", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--words", default="computer,jarvis,alexa")
+    parser.add_argument("--details", type=Path, help="JSON: word -> calibration and manifest entries")
+    given = parser.parse_args()
+    details = json.loads(given.details.read_text()) if given.details else {}
+    assemble(given.stage1, given.stage2, given.words.split(","), given.out, details)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Train stage 2 on pools and on what stage 1 lets through; resumable: the newest checkpoint in OUT is taken up again.
+
+    python -m wakeword.train.train_stage2 POOL… --mined POOL… --embedding DIR --out DIR [--epochs 12] [--seed 1]
+
+`--embedding` is the folder with `embedding_model.onnx` and `melspectrogram.onnx` that stage 2 starts from. All of it is
+trained, the embedding at a tenth of the head's rate. An epoch is `DRAWN` clips, drawn by `SHARES`: most clips of plain
+speech teach nothing after a while, what resembles the word always does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from wakeword.events import RATE_HZ
+from wakeword.train.dataset import CLIP_SAMPLES
+from wakeword.train.learn import Average, Pool, learning_rate
+from wakeword.train.stage2 import SEGMENT_SAMPLES, Stage2, start_from
+
+BATCH, DRAWN = 48, 12_000
+HEAD_RATE, EMBEDDING_RATE = 2e-3, 3e-4
+SHARES = {"word": 0.4, "mined": 0.25, "part": 0.08, "near": 0.1, "other": 0.04, "speech": 0.11, "noise": 0.02}
+DELAY_S = (0.0, 0.30)  # the segment ends this long after the word: when stage 1 decides
+
+
+def kind(label: str, words: tuple[str, ...]) -> str:
+    """The share that a label is drawn from."""
+    if label in words:
+        return "word"
+    head = label.split(":")[0]
+    return head if head in SHARES else "near" if head == "around" else "other"
+
+
+def segments(pool: Pool, batch: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """(B, 32000) int16 that end just after what was said; plain negatives are cut anywhere."""
+    out = np.empty((len(batch), SEGMENT_SAMPLES), np.int16)
+    for row, item in enumerate(batch):
+        end = int(pool.end[item] + random.uniform(*DELAY_S) * RATE_HZ) if pool.end[item] else 0
+        first = end - SEGMENT_SAMPLES if end else int(random.integers(0, CLIP_SAMPLES - SEGMENT_SAMPLES + 1))
+        first = min(max(first, 0), CLIP_SAMPLES - SEGMENT_SAMPLES)
+        out[row] = pool.samples[item, first : first + SEGMENT_SAMPLES]
+        if end and random.random() < 0.15:  # a stream that has only just begun
+            out[row, : int(random.uniform(0, max(1, pool.start[item] - first)))] = 0
+    return out
+
+
+class Drawer:
+    """Draws batches by kind from several pools."""
+
+    def __init__(self, pools: list[Pool], words: tuple[str, ...]) -> None:
+        self.pools = pools
+        places: dict[str, list[tuple[int, int]]] = {name: [] for name in SHARES}
+        for number, pool in enumerate(pools):
+            for item, label in enumerate(pool.labels):
+                places[kind(str(label), words)].append((number, item))
+        self.places = {name: np.array(found) for name, found in places.items() if found}
+        weight = np.array([SHARES[name] for name in self.places])
+        self.chance = weight / weight.sum()
+
+    def draw(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """(B, 32000) samples in int16 steps, (B,) word numbers or -1."""
+        samples, word = [], []
+        for name, share in zip(self.places, random.multinomial(count, self.chance), strict=True):
+            found = self.places[name][random.integers(len(self.places[name]), size=share)]
+            for number, pool in enumerate(self.pools):
+                batch = found[found[:, 0] == number, 1]
+                if len(batch):
+                    samples.append(segments(pool, batch, random))
+                    word.append(pool.word[batch])
+        return torch.from_numpy(np.concatenate(samples).astype(np.float32)), torch.from_numpy(np.concatenate(word))
+
+
+def loss(logits: Tensor, word: Tensor) -> Tensor:
+    """Binary loss of each word's logit, false ones weighted by how wrong they are (focal, Lin et al. 2017, gamma 1)."""
+    said = F.one_hot(word.clamp(min=0), logits.shape[1]).float() * (word >= 0)[:, None]
+    plain = F.binary_cross_entropy_with_logits(logits, said, reduction="none")
+    wrongness = (torch.sigmoid(logits.detach()) - said).abs()
+    return (plain * (0.25 + wrongness)).sum(dim=1).mean()
+
+
+def forward(model: Stage2, samples: Tensor) -> Tensor:
+    """Logits, the convolutions in bfloat16: three times as fast on processors that have it, and no worse here."""
+    mel = model.mel(samples).to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        embeddings = model.embedding(mel)
+    return model.head(embeddings.float())
+
+
+def train(drawer: Drawer, package: Path, out: Path, words: int, epochs: int, seed: int) -> None:
+    """Write `out/stage2.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch."""
+    torch.manual_seed(seed)
+    model = Stage2(words)
+    start_from(model, package)
+    model = model.to(memory_format=torch.channels_last)
+    groups = [
+        {"params": list(model.embedding.parameters()), "peak": EMBEDDING_RATE},
+        {"params": list(model.head.parameters()), "peak": HEAD_RATE},
+    ]
+    optimiser = torch.optim.AdamW(groups, HEAD_RATE, weight_decay=1e-2)
+    average, first_epoch, checkpoint = Average(model, 0.998), 0, out / "checkpoint.pt"
+    if checkpoint.exists():
+        kept = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(kept["model"])
+        optimiser.load_state_dict(kept["optimiser"])
+        average.kept, first_epoch = kept["average"], kept["epoch"]
+    batches = DRAWN // BATCH
+    step, began = first_epoch * batches, time.monotonic()
+    for epoch in range(first_epoch, epochs):
+        random = np.random.default_rng([seed, epoch])
+        total, model = 0.0, model.train()
+        for _ in range(batches):
+            samples, word = drawer.draw(BATCH, random)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, batches * epochs, group["peak"])
+            value = loss(forward(model, samples), word)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+            average.update(model)
+            total, step = total + float(value.detach()), step + 1
+        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.kept, "epoch": epoch + 1}
+        torch.save(state, checkpoint)
+        left = (time.monotonic() - began) / (epoch + 1 - first_epoch) * (epochs - epoch - 1)
+        print(f"epoch {epoch + 1}/{epochs}  loss {total / batches:.4f}  {left / 60:.0f} min left", flush=True)
+    torch.save(average.kept, out / "stage2.pt")
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pools", type=Path, nargs="+")
+    parser.add_argument("--mined", type=Path, nargs="*", default=[])
+    parser.add_argument("--embedding", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--words", default="computer,jarvis,alexa")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    given.out.mkdir(parents=True, exist_ok=True)
+    words = tuple(given.words.split(","))
+    drawer = Drawer([Pool(folder, words) for folder in [*given.pools, *given.mined]], words)
+    train(drawer, given.embedding, given.out, len(words), given.epochs, given.seed)
+
+
+if __name__ == "__main__":
+    main()
