@@ -70,6 +70,7 @@ class Session(_Section):
     """When a session ends, and how soon the next may begin."""
 
     silence_ms: int = Field(default=900, ge=100, le=10_000)
+    patience_ms: int = Field(default=2_500, ge=100, le=30_000)
     cap_ms: int = Field(default=15_000, ge=1_000, le=60_000)
     refractory_ms: int = Field(default=1_000, ge=0, le=60_000)
 
@@ -333,16 +334,17 @@ def _check_pairs(config: Config, origins: Mapping[Key, str]) -> None:
     def wrong(what: str, *keys: Key, hint: str = "") -> ConfigError:
         return ConfigError(what, where=next((origins[key] for key in keys if key in origins), ""), hint=hint)
 
-    refractory, cap, silence = ("session", "refractory_ms"), ("session", "cap_ms"), ("session", "silence_ms")
+    names = ("refractory_ms", "cap_ms", "silence_ms", "patience_ms")
+    refractory, cap, silence, patience = (("session", name) for name in names)
     if session.refractory_ms > session.cap_ms:
         what = f"session.refractory_ms {session.refractory_ms} is longer than session.cap_ms {session.cap_ms}"
         raise wrong(what, refractory, cap, hint="a session may not be followed by a deafness longer than itself")
     if session.cap_ms <= pre_roll_ms:
         what = f"session.cap_ms {session.cap_ms} is not above the pre-roll, {pre_roll_ms} ms (policy.window_bytes)"
         raise wrong(what, cap, ("policy", "window_bytes"), hint="nothing would follow the wake word")
-    if session.silence_ms >= session.cap_ms:
-        what = f"session.silence_ms {session.silence_ms} is not below session.cap_ms {session.cap_ms}"
-        raise wrong(what, silence, cap)
+    for name, key in (("silence_ms", silence), ("patience_ms", patience)):
+        if (given := getattr(session, name)) >= session.cap_ms:
+            raise wrong(f"session.{name} {given} is not below session.cap_ms {session.cap_ms}", key, cap)
     if uplink.token_file and uplink.url.startswith("ws://") and not _loopback(uplink.url):
         what = "uplink.token_file with a ws:// address would send the token readable to all"
         raise wrong(what, ("uplink", "url"), ("uplink", "token_file"), hint="use wss://")

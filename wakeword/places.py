@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword.config import Config
+from wakeword.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,22 @@ def places(config: Config, environment: Mapping[str, str] | None = None) -> Plac
         device_key=absolute(config.evidence.device_key) or evidence.parent / "device.key",
         mute_file=absolute(config.mute_file) or evidence.parent / "muted",
     )
+
+
+def prepare(where: Places) -> None:
+    """At the very first start, make the folder of the evidence. A first start has no device key yet.
+
+    Raises `ConfigError` when the key is there and the folder is not: a new one would hide a lost one.
+    """
+    if where.evidence.is_dir():
+        return
+    if where.device_key.exists():
+        hint = f"if it was moved on purpose, make it (mkdir -m 700) or also move {where.device_key}"
+        raise ConfigError("the evidence is gone, but its device key is there", where=str(where.evidence), hint=hint)
+    try:
+        where.evidence.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise ConfigError((error.strerror or str(error)).lower(), where=str(where.evidence)) from error
 
 
 def absolute(text: str) -> Path | None:

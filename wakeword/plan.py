@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from wakeword.config import BYTES_PER_MS, Config, Word
 from wakeword.errors import ConfigError
-from wakeword.model import Manifest, find, load_manifest, set_digest
+from wakeword.model import Model, load, set_digest
 from wakeword.places import Places, absolute, places
 from wakeword.settings import (
     GateSettings,
@@ -28,19 +27,19 @@ def make_plan(
 ) -> Plan:
     """What to start. `source` replaces the configured device (a file, standard input).
 
-    Raises `ConfigError` when no service is configured and `ModelError` when a word's models are missing or changed.
+    Raises `ConfigError` when no service is configured, or a model lacks the operating point; `ModelError` when a word's
+    models are missing or changed.
     """
     if not config.uplink.url:
-        hint = "set uplink.url or --url ws://HOST:PORT; to try it, run `wakeword service` and use --url ws://127.0.0.1:8765"
+        hint = "set uplink.url or --url ws://HOST:PORT; to try it: `wakeword service`, then --url ws://127.0.0.1:8765"
         raise ConfigError("no service to send to is configured", where="uplink.url", hint=hint)
     where = places(config, environment)
-    found = [(find(word.model), word) for word in config.words]
-    manifests = [(folder, load_manifest(folder), word) for folder, word in found]
-    words = tuple(_word(folder, manifest, word) for folder, manifest, word in manifests)
-    session = SessionSettings(config.session.silence_ms, config.session.cap_ms, config.session.refractory_ms)
-    listen = ListenSettings(words, source or device(config), session, _NONE, _NONE, mute_file=str(where.mute_file))
+    models = [load(word.model) for word in config.words]
+    words = tuple(_word(model, word) for model, word in zip(models, config.words, strict=True))
     return Plan(
-        listen, _gate(config, where, [manifest for _, manifest, _ in manifests], words), _uplink(config, manifests)
+        listen=_listen(config, where, words, source or device(config)),
+        gate=_gate(config, where, words, models),
+        uplink=_uplink(config, models),
     )
 
 
@@ -50,22 +49,32 @@ def device(config: Config) -> SourceSettings:
     return SourceSettings("device", source.device, source.rate_hz, source.channels, source.channel)
 
 
-def _word(folder: Path, manifest: Manifest, word: Word) -> WordSettings:
-    point = manifest.operating_points[word.point]
+def _word(model: Model, word: Word) -> WordSettings:
+    if word.point not in model.points:
+        known = ", ".join(model.points)
+        raise ConfigError(
+            f"'{word.model}' has no operating point '{word.point}'", where="words", hint=f"it has {known}"
+        )
+    point = model.points[word.point]
     return WordSettings(
-        model=str(folder.resolve()),
+        model=str(model.folder.resolve()),
         threshold_stage1=point.stage1 if word.stage1 is None else word.stage1,
         threshold_stage2=point.stage2 if word.stage2 is None else word.stage2,
     )
 
 
-def _gate(config: Config, where: Places, manifests: list[Manifest], words: tuple[WordSettings, ...]) -> GateSettings:
+def _listen(config: Config, where: Places, words: tuple[WordSettings, ...], source: SourceSettings) -> ListenSettings:
+    session = SessionSettings(**config.session.model_dump())  # the same names: a test compares them
+    return ListenSettings(words, source, session, _NONE, _NONE, mute_file=str(where.mute_file))
+
+
+def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models: list[Model]) -> GateSettings:
     policy, session = config.policy, config.session
     return GateSettings(
         directory=str(where.evidence),
         device_key=str(where.device_key),
-        m1=set_digest([manifest.stage1.sha256 for manifest in manifests]),
-        m2=set_digest([manifest.stage2.sha256 for manifest in manifests]),
+        m1=set_digest([model.stage1_sha256 for model in models]),
+        m2=set_digest([model.stage2_sha256 for model in models]),
         from_listen=_NONE, to_listen=_NONE, to_uplink=_NONE, from_uplink=_NONE,
         mute_file=str(where.mute_file),
         s1_min_ppm=min(ppm(word.threshold_stage1) for word in words),
@@ -81,11 +90,11 @@ def _gate(config: Config, where: Places, manifests: list[Manifest], words: tuple
     )  # fmt: skip
 
 
-def _uplink(config: Config, manifests: list[tuple[Path, Manifest, Word]]) -> UplinkSettings:
+def _uplink(config: Config, models: list[Model]) -> UplinkSettings:
     uplink = config.uplink
     return UplinkSettings(
         url=uplink.url,
-        word=",".join(manifest.word for _, manifest, _ in manifests),
+        word=",".join(model.word for model in models),
         from_gate=_NONE,
         to_gate=_NONE,
         token_file=str(absolute(uplink.token_file) or ""),

@@ -14,6 +14,7 @@ from wakeword import config
 from wakeword.config import Config
 from wakeword.display import described
 from wakeword.errors import ConfigError
+from wakeword.places import places, prepare
 from wakeword.plan import make_plan
 from wakeword.settings import SourceSettings
 from wakeword.source.file import FileSource
@@ -69,6 +70,7 @@ def execute(given: argparse.Namespace) -> int:
         print(loaded.text())
         return 0
     plan = make_plan(loaded.config, _source(given, loaded.config))
+    prepare(places(loaded.config))
     show = _print_json if given.json else _print_text
     if not given.json:
         print(f"words: {plan.uplink.word}   service: {plan.uplink.url}   evidence: {plan.gate.directory}", flush=True)
