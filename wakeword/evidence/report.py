@@ -1,0 +1,185 @@
+"""An evidence log in words and numbers: what happened when, and how much of each day is accounted for.
+
+All times are UTC by the gate's wall clock. Nothing is decided here: `verify.py` checks, this shows.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from wakeword.evidence.record import Record
+from wakeword.evidence.rules import Session
+from wakeword.evidence.verify import Result
+
+DAY_S = 86_400
+PPM = 1_000_000
+BYTES_PER_S = 32_000
+
+GAPS = {
+    "first": "the log begins",
+    "stop": "started again after an orderly stop",
+    "crash": "started again after a crash or a power cut",
+    "clock": "the wall clock was moved",
+    "suspend": "the machine slept",
+    "listen": "nothing came from listen",
+    "late": "no record for longer than promised",
+}
+ENDS = {
+    "end": "silence", "cap_b": "its byte cap", "cap_ms": "its time cap", "rate": "audio faster than real time",
+    "mute": "mute", "stop": "the service", "uplink": "loss of the uplink", "listen": "loss of listen",
+    "proto": "a broken rule", "shutdown": "shutdown", "crash": "a crash",
+}  # fmt: skip
+
+
+@dataclass
+class Day:
+    """What one UTC day's records account for."""
+
+    date: str
+    covered_s: int = 0
+    muted_s: int = 0
+    gaps: int = 0
+    sessions: int = 0
+    bytes: int = 0  # at most: a session that a crash cut short counts as its whole cap
+
+
+def moment(wall_s: int) -> str:
+    """2026-11-22 03:50:16."""
+    return f"{datetime.datetime.fromtimestamp(wall_s, datetime.UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def most_bytes(session: Session) -> int:
+    """What it passed; its cap when nobody could write that down."""
+    return session.cap_bytes if session.why == "crash" else session.passed_bytes
+
+
+def days(result: Result) -> list[Day]:
+    """Per day, in order. Two neighbouring records of one file vouch for the time between, unless the later is a gap."""
+    table: dict[str, Day] = {}
+
+    def day_of(wall_s: int) -> Day:
+        date = moment(wall_s)[:10]
+        return table.setdefault(date, Day(date))
+
+    for start_s, end_s, muted in _covered(result):
+        for from_s, seconds in _by_day(start_s, end_s):
+            day_of(from_s).covered_s += seconds
+            day_of(from_s).muted_s += seconds if muted else 0
+    for entry in result.entries:
+        if entry.record["k"] == "gap":
+            day_of(int(entry.record["w"])).gaps += entry.record["why"] != "first"
+    for session in result.sessions:
+        day_of(session.wall_s).sessions += 1
+        day_of(session.wall_s).bytes += most_bytes(session)
+    return [table[date] for date in sorted(table)]
+
+
+def _covered(result: Result) -> Iterator[tuple[int, int, bool]]:
+    """(from, to, was it muted), wall seconds."""
+    last_s: int | None = None
+    muted = False
+    for entry in result.entries:
+        record = entry.record
+        if record["k"] in ("head", "cut"):
+            last_s = None
+        if "w" not in record:
+            continue
+        if last_s is not None and record["k"] != "gap":
+            yield last_s, int(record["w"]), muted
+        last_s = int(record["w"])
+        muted = bool(record["on"]) if record["k"] == "mute" else muted
+
+
+def _by_day(start_s: int, end_s: int) -> Iterator[tuple[int, int]]:
+    """The stretch cut at midnights: (from, seconds)."""
+    while start_s < end_s:
+        until = min(end_s, (start_s // DAY_S + 1) * DAY_S)
+        yield start_s, until - start_s
+        start_s = until
+
+
+def timeline(result: Result, *, beats: bool = False) -> Iterator[tuple[str, Record, str]]:
+    """(moment, record, sentence) for each record that says something to a reader; `beats` adds the heartbeats."""
+    for entry in result.entries:
+        record = entry.record
+        sentence = _sentence(record)
+        if sentence and (beats or record["k"] not in ("beat", "kcount")):
+            yield moment(int(record["w"])), record, sentence
+
+
+def _sentence(record: Record) -> str:
+    """One record in words; "" for what only machines need."""
+    kind = str(record["k"])
+    return _SENTENCES[kind](record) if kind in _SENTENCES else ""
+
+
+def _gap(record: Record) -> str:
+    sentence = GAPS[str(record["why"])]
+    if record["ms"]:
+        sentence += f", {int(record['ms']) / 1_000:.1f} s"
+    if record["tail_b"]:
+        sentence += f"; {record['tail_b']} torn bytes were left behind"
+    return sentence + (f"; session {record['open']} had been open" if record["open"] else "")
+
+
+def _policy(record: Record) -> str:
+    scores = f"stage 1 from {int(record['s1_min']) / PPM:.3f}, stage 2 from {int(record['s2_min']) / PPM:.3f}"
+    caps = f"at most {int(record['cap_ms']) / 1_000:.1f} s and {record['cap_b']} bytes a session"
+    return f"rules: {scores}; {caps}, {record['hour']} sessions an hour"
+
+
+def _selftest(record: Record) -> str:
+    missing = [wall for wall in ("deny", "kat", "mic", "net") if not record[wall]]
+    return f"self-test: NOT holding: {', '.join(missing)}" if missing else "self-test: all walls hold"
+
+
+def _mute(record: Record) -> str:
+    if record["src"] == "boot":
+        return "muted since before the start" if record["on"] else ""
+    return "muted" if record["on"] else "no longer muted"
+
+
+def _beat(record: Record) -> str:
+    heard = f"{int(record['frames']) / 100:.0f} s heard"
+    return f"alive: {heard}{', muted' if record['muted'] else ''}; {record['pass_b']} bytes passed so far"
+
+
+def _tally(record: Record) -> str:
+    counts = f"{record['cand']} candidates, {record['rej']} rejected by stage 2, {record['deny']} wakes denied"
+    return f"in the last {int(record['ms']) / 3_600_000:.1f} h: {counts}"
+
+
+def _wake(record: Record) -> str:
+    scores = f"stage 1 {int(record['s1']) / PPM:.3f}, stage 2 {int(record['s2']) / PPM:.3f}"
+    return f"wake: {scores}, window {int(record['win_b']) / BYTES_PER_S:.2f} s, decided in {record['lag_ms']} ms"
+
+
+def _close(record: Record) -> str:
+    audio_s = int(record["bytes"]) / BYTES_PER_S
+    took = f"{record['bytes']} bytes ({audio_s:.2f} s of audio) in {int(record['ms']) / 1_000:.2f} s"
+    return f"session {record['sid']} closed by {ENDS[str(record['why'])]}: {took}"
+
+
+def _fault(record: Record) -> str:
+    after = "the gate closed until its next start" if record["latch"] else "the wake was denied"
+    return f"FAULT {record['code']} ({record['arg']}): {after}"
+
+
+_SENTENCES: dict[str, Callable[[Record], str]] = {
+    "key": lambda record: f"start: file {record['e']:08d}, a new key{' (daily)' if record['why'] == 'daily' else ''}",
+    "gap": _gap,
+    "policy": _policy,
+    "selftest": _selftest,
+    "mute": _mute,
+    "beat": _beat,
+    "tally": _tally,
+    "wake": _wake,
+    "open": lambda record: f"session {record['sid']} opened",
+    "close": _close,
+    "kcount": lambda record: f"the kernel counted {record['eg_b']} bytes out, {record['in_b']} in",
+    "prune": lambda record: f"records below {record['cut_n']} reduced to hashes ({record['why']})",
+    "fault": _fault,
+    "stop": lambda record: f"stop ({record['why']})",
+}
