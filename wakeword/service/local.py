@@ -4,7 +4,7 @@ For the demo, for tests, and for whoever wants to see what their device really s
 checks what it is told: the pre-roll, the byte count, the caps; and it keeps each session's checkpoint, which is what
 makes the sender's log checkable later (`checkpoints.txt` goes to `wakeword audit verify --receipts`).
 
-`Intake` is one session without any I/O: messages in, replies out. `LocalService` puts it behind a WebSocket server.
+`Intake` is one session without any I/O: messages in, a `Received` out. `LocalService` is the server around it.
 Left for later: a cosigned receipt (docs/service.md, "receipt") needs the consistency check between two checkpoints.
 """
 
@@ -80,7 +80,7 @@ class LocalSettings:
 
 @dataclass(slots=True)
 class Intake:
-    """One session: `push` each message in order, then `result`. No I/O, no clock."""
+    """One session: `push` each message in order, then read `result`. No I/O, no clock."""
 
     stop_after_bytes: int | None = None
     start: dict[str, Any] = field(default_factory=dict)
@@ -88,30 +88,33 @@ class Intake:
     complete: bool = False
     problems: list[str] = field(default_factory=list)
 
-    def push(self, message: str | bytes) -> list[dict[str, Any]]:
-        """What to answer; raises `Refused` when the message breaks the protocol."""
+    def push(self, message: str | bytes) -> bool:
+        """Take one message; true when the sender should be told to stop, which is once at most.
+
+        Raises `Refused` when the message breaks the protocol.
+        """
         if isinstance(message, bytes):
             return self._audio(message)
         told = _parsed(message)
         match told.get("type"):
             case "start" if not self.start:
                 self.start = checked_start(told)
-                return []
             case "end" if self.start:
-                return self._end(told)
-        raise Refused(f"unexpected message: {str(told.get('type'))[:40]!r}")
+                self._end(told)
+            case kind:
+                raise Refused(f"unexpected message: {str(kind)[:40]!r}")
+        return False
 
-    def _audio(self, pcm: bytes) -> list[dict[str, Any]]:
+    def _audio(self, pcm: bytes) -> bool:
         if not self.start:
             raise Refused("audio before the start message")
         before = len(self.pcm)
         self.pcm += pcm
         if len(self.pcm) > self.start["cap_bytes"]:
             raise Refused(f"more audio than cap_bytes = {self.start['cap_bytes']}")
-        limit = self.stop_after_bytes
-        return [{"type": "stop"}] if limit is not None and before < limit <= len(self.pcm) else []
+        return self.stop_after_bytes is not None and before < self.stop_after_bytes <= len(self.pcm)
 
-    def _end(self, told: dict[str, Any]) -> list[dict[str, Any]]:
+    def _end(self, told: dict[str, Any]) -> None:
         if told.get("bytes") != len(self.pcm):
             raise Refused(f"end says {told.get('bytes')!r} bytes and {len(self.pcm)} came")
         if len(self.pcm) % 2:
@@ -121,7 +124,6 @@ class Intake:
                 f"preroll_samples = {self.start['preroll_samples']} and only {len(self.pcm) // 2} samples came"
             )
         self.complete = True
-        return [{"type": "received", "bytes": len(self.pcm), "sha256": hashlib.sha256(self.pcm).hexdigest()}]
 
     def result(self) -> Received:
         """What was received so far; only after a start message."""
@@ -180,7 +182,7 @@ def save(intake: Intake, folder: Path) -> Received:
         break
     else:
         raise ConfigError(f"a thousand sessions named {stem}", where=str(folder))
-    with file, wave.open(file) as sound:
+    with file, wave.open(file, "wb") as sound:
         sound.setparams((1, 2, RATE_HZ, 0, "NONE", "not compressed"))
         sound.writeframes(bytes(intake.pcm[: len(intake.pcm) // 2 * 2]))
     beside = {**asdict(received), "file": path.name, "start": intake.start}
@@ -250,10 +252,28 @@ class LocalService:
         self._open += 1
         try:
             await _receive(connection, intake)
+            if intake.start:
+                await self._keep(connection, intake)
         finally:
             self._open -= 1
-            if intake.start:
-                self._report(save(intake, self._settings.folder))
+
+    async def _keep(self, connection: ServerConnection, intake: Intake) -> None:
+        """Save what came, and confirm it only when it is saved."""
+        try:
+            received = save(intake, self._settings.folder)
+        except OSError as error:
+            log.error("session %d is lost: %s", intake.start["session"], error)
+            await _answer(connection, type="error", text=f"cannot save: {error.strerror}")
+            return
+        self._report(received)
+        if received.complete:
+            await _answer(connection, type="received", bytes=received.bytes, sha256=received.sha256)
+
+
+async def _answer(connection: ServerConnection, **fields: object) -> None:
+    """Tell the sender, if it is still there."""
+    with contextlib.suppress(ConnectionClosed):
+        await connection.send(json.dumps(fields))
 
 
 async def _receive(connection: ServerConnection, intake: Intake) -> None:
@@ -263,14 +283,13 @@ async def _receive(connection: ServerConnection, intake: Intake) -> None:
             intake.push(await connection.recv())
         async with asyncio.timeout(intake.start["cap_ms"] / 1000 + GRACE_S):
             while not intake.complete:
-                for reply in intake.push(await connection.recv()):
-                    await connection.send(json.dumps(reply))
+                if intake.push(await connection.recv()):
+                    await _answer(connection, type="stop")
     except Refused as refused:
         intake.problems.append(str(refused))
         log.warning("refused: %s", refused)
-        with contextlib.suppress(ConnectionClosed):  # gone already
-            await connection.send(json.dumps({"type": "error", "text": str(refused)}))
-            await connection.close(1008)
+        await _answer(connection, type="error", text=str(refused))
+        await connection.close(1008)
     except TimeoutError:
         intake.problems.append("the sender did not finish in time")
     except ConnectionClosed as closed:
