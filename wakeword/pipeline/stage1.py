@@ -35,8 +35,10 @@ class Stage1:
 
     def push(self, frames: Float32) -> Float32:
         """(8, 40) log-mel -> (2, words) in [0, 1], words in the order the models were given."""
-        logits = np.concatenate([trunk.push(frames) for trunk in self._trunks], axis=1)[:, self._columns]
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+        parts = [trunk.push(frames) for trunk in self._trunks]
+        logits = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)[:, self._columns]
+        scores: Float32 = np.reciprocal(1 + np.exp(-logits))
+        return scores
 
 
 class _Trunk:
@@ -66,4 +68,5 @@ class _Trunk:
         self._feeds["log_mel"] = frames[None]
         trunk, *states = self._session.run(self._outputs, self._feeds)
         self._feeds.update(zip(self._states, states, strict=True))
-        return np.asarray(trunk[0] @ self._weights + self._bias, np.float32)
+        logits: Float32 = trunk[0] @ self._weights + self._bias
+        return logits

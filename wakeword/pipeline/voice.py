@@ -48,4 +48,4 @@ class VoiceDetector:
     def _voiced(self, unit: Int16) -> bool:
         octets, width = unit.tobytes(), 2 * VAD_SAMPLES
         frames = (octets[at : at + width] for at in range(0, len(octets), width))
-        return sum(self._vad.is_speech(frame, RATE_HZ) for frame in frames) >= VOICED_FRAMES
+        return sum(bool(self._vad.is_speech(frame, RATE_HZ)) for frame in frames) >= VOICED_FRAMES
