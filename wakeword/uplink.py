@@ -2,9 +2,10 @@
 
     python -m wakeword.uplink SETTINGS_JSON          (settings.UplinkSettings; started by the supervisor)
 
-It has the network and two pipes. It has no sound device, no evidence and no file to write to. It believes the gate's
-frames, in their order, and nothing that a service says: a service can end a session, never start or lengthen one.
-Between sessions there is no connection, no look-up of a name, no keep-alive.
+It has the network and two pipes. It has no sound device, no evidence and no file to write to: a wall (`sandbox.py`)
+leaves it what Python, TLS and the resolver read. It believes the gate's frames, in their order, and nothing that a
+service says: a service can end a session, never start or lengthen one. Between sessions there is no connection, no
+look-up of a name, no keep-alive.
 
 The gate's pipe is always drained, whatever the network does; what cannot be sent is dropped, reported on the status
 pipe, and the gate is asked to stop. Exit codes: 0 when the gate has ended, 1 when it sent what it must not, 2 for wrong
@@ -14,11 +15,12 @@ settings. Read next: `service/websocket.py`, then `docs/service.md`.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from wakeword.errors import CHECK_FAILED, WakewordError
@@ -33,9 +35,11 @@ from wakeword.messages import (
     Upload,
     encode,
 )
+from wakeword.sandbox import WallError, wall_files
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.websocket import Service, check_url, deliver, read_token, trust
 from wakeword.settings import UplinkSettings, uplink_from_json
+from wakeword.statusline import StatusLines
 
 READ_BYTES = 65_536
 SESSIONS_AT_ONCE = 2  # one that is still being sent over a slow line, and the new one
@@ -47,7 +51,8 @@ class Uplink:
 
     def __init__(self, settings: UplinkSettings, service: Service) -> None:
         """Nothing is opened here."""
-        self._settings, self._service = settings, service
+        self._from_gate, self._to_gate, self._service = settings.from_gate, settings.to_gate, service
+        self._status = StatusLines(settings.status, "uplink")
         self._frames = FrameReader(GATE_TO_UPLINK)
         self._current: Outbox | None = None
         self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
@@ -57,17 +62,16 @@ class Uplink:
         """Until the gate ends; raises `FrameError` when it sends what it must not."""
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
-        for descriptor in (self._settings.from_gate, self._settings.to_gate, self._settings.status):
-            if descriptor is not None:
-                os.set_blocking(descriptor, False)
+        for descriptor in (self._from_gate, self._to_gate):
+            os.set_blocking(descriptor, False)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
         loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
-        loop.add_reader(self._settings.from_gate, self._readable)
+        loop.add_reader(self._from_gate, self._readable)
         try:
             await self._ended
             await self._leave()
         finally:
-            loop.remove_reader(self._settings.from_gate)
+            loop.remove_reader(self._from_gate)
             for task in self._on_the_way:
                 task.cancel()
             await asyncio.gather(*self._on_the_way, return_exceptions=True)
@@ -75,7 +79,7 @@ class Uplink:
     def _readable(self) -> None:
         """Take what the pipe holds."""
         try:
-            received = os.read(self._settings.from_gate, READ_BYTES)
+            received = os.read(self._from_gate, READ_BYTES)
             if not received and not self._frames.between_frames:
                 raise FrameError("eof", "the gate ended in the middle of a frame")
             if not received:
@@ -89,7 +93,7 @@ class Uplink:
 
     def _end(self, error: FrameError | None = None) -> None:
         """Let `run` go on to its end."""
-        asyncio.get_running_loop().remove_reader(self._settings.from_gate)
+        asyncio.get_running_loop().remove_reader(self._from_gate)
         if self._ended.done():
             return
         if error:
@@ -136,16 +140,16 @@ class Uplink:
                 self._ask_to_stop(outbox)
             if event["event"] == "received":
                 confirmed.append(event["bytes"])
-            self._say({"sid": sid, **event})
+            self._status.write(**event, sid=sid)
 
         try:
             sent = await deliver(outbox, self._service, notify)
             ms = round(1000 * (time.monotonic() - began))
-            self._say({"event": "sent", "sid": sid, "bytes": sent, "ms": ms, "confirmed": confirmed == [sent]})
+            self._status.write("sent", sid=sid, bytes=sent, ms=ms, confirmed=confirmed == [sent])
         except SessionFailed as error:
-            self._say({"event": "error", "sid": sid, "what": str(error)})
+            self._status.write("error", sid=sid, what=str(error))
         except asyncio.CancelledError:
-            self._say({"event": "error", "sid": sid, "what": "given up: the next session began, or the gate ended"})
+            self._status.write("error", sid=sid, what="given up: the next session began, or the gate ended")
             raise
         finally:
             outbox.discard()
@@ -156,7 +160,7 @@ class Uplink:
         if outbox.closed:
             return
         try:
-            os.write(self._settings.to_gate, encode(Stop(outbox.opened.session_id)))  # 16 bytes: whole or not at all
+            os.write(self._to_gate, encode(Stop(outbox.opened.session_id)))  # 16 bytes: whole or not at all
         except (BlockingIOError, BrokenPipeError):
             return  # the gate is stalled or gone; its own cap ends the session
 
@@ -168,16 +172,6 @@ class Uplink:
         if self._on_the_way:
             await asyncio.wait(self._on_the_way, timeout=LEAVE_S)
 
-    def _say(self, event: dict[str, Any]) -> None:
-        """One line to whoever watches; dropped when nobody reads."""
-        if self._settings.status is None:
-            return
-        line = json.dumps({"from": "uplink", **event}, ensure_ascii=False) + "\n"
-        try:
-            os.write(self._settings.status, line.encode(errors="replace"))
-        except (BlockingIOError, BrokenPipeError):
-            return
-
 
 def open_service(settings: UplinkSettings) -> Service:
     """The service with its token and authority read; raises `ConfigError`."""
@@ -185,6 +179,21 @@ def open_service(settings: UplinkSettings) -> Service:
     check_url(settings.url, with_token=bool(token))
     tls = trust(settings.url, settings.ca_file)
     return Service(settings.url, settings.word, settings.connect_timeout_ms / 1000, token, tls, settings.header)
+
+
+def walls() -> None:
+    """From now on no file can be written, and none read but what Python, TLS and the resolver need.
+
+    Before the first thread. Raises `WallError`.
+    """
+    wall_files(read=[path for path in _needed() if path.exists()])
+
+
+def _needed() -> Iterator[Path]:
+    yield Path(__file__).parent
+    yield from (Path(place) for place in (sys.prefix, sys.base_prefix, *sys.path) if place)
+    yield from (Path(place) for place in ("/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"))
+    yield from (Path(place) for place in ("/usr/share/ca-certificates", "/run/systemd/resolve", "/run/resolvconf"))
 
 
 def main() -> int:
@@ -198,6 +207,10 @@ def main() -> int:
     except WakewordError as error:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return error.exit_code
+    try:
+        walls()
+    except WallError as error:
+        print(f"wakeword.uplink: goes on without a wall round its files: {error}", file=sys.stderr)
     try:
         asyncio.run(Uplink(settings, service).run())
     except FrameError as error:

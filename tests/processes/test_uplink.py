@@ -399,6 +399,54 @@ def test_a_third_session_gives_up_the_oldest() -> None:
         assert {uplink.status("sent")["sid"], uplink.status("sent")["sid"]} == {2, 3}
 
 
+WALLED = """
+import errno, socket, ssl, sys
+from pathlib import Path
+from wakeword.uplink import walls
+
+secret, folder = Path(sys.argv[1]), Path(sys.argv[1]).parent
+secret.read_text()
+walls()
+for what, act in {
+    "read": lambda: secret.read_text(),
+    "write": lambda: secret.open("a"),
+    "make": lambda: (folder / "new").open("x"),
+    "list": lambda: list(folder.iterdir()),
+    "device": lambda: open("/dev/null", "r+b"),
+    "remove": lambda: secret.unlink(),
+}.items():
+    try:
+        act()
+    except PermissionError as error:
+        print(what, errno.errorcode[error.errno])
+socket.getaddrinfo("localhost", 80)
+ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_default_certs()
+import sqlite3, encodings.idna
+print("python, names and certificates still work")
+"""
+
+
+def test_no_file_can_be_written_and_none_read_that_it_does_not_need(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("evidence")
+    done = subprocess.run([sys.executable, "-c", WALLED, str(secret)], capture_output=True, text=True, check=True)
+    refused = [f"{what} EACCES" for what in ("read", "write", "make", "list", "device", "remove")]
+    assert done.stdout.splitlines() == [*refused, "python, names and certificates still work"]
+
+
+def test_the_wall_stands_before_the_first_connection(tmp_path: Path) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    trace = tmp_path / "trace"
+    under = ("strace", "-f", "-qq", "-e", "trace=landlock_restrict_self,connect", "-o", str(trace))
+    with service() as receiver, gate(url(receiver), under=under) as uplink:
+        uplink.session(opened(), pcm(9_000))
+        receiver.heard()
+        assert uplink.leave() == 0
+    calls = trace.read_text()
+    assert 0 <= calls.index("landlock_restrict_self") < calls.index("connect(")
+
+
 def test_status_that_nobody_reads_holds_up_nobody() -> None:
     with service() as receiver, gate(url(receiver)) as uplink:
         uplink.fill_status()

@@ -28,7 +28,7 @@ from wakeword.service.outbox import Outbox, SessionFailed
 PROTOCOL_VERSION = 1
 REPLY_MAX_BYTES = 16_384  # of one message of the service
 REPLIES_MAX = 1_000  # of a session
-TEXT_MAX_CHARS = 800  # of a transcript or receipt: a status line stays below 4096 bytes, which a pipe takes whole
+TEXT_MAX_BYTES = 3_000  # of a transcript or receipt as JSON: a status line stays below statusline.MOST_BYTES
 TOKEN_MAX_CHARS = 4_096
 URL_MAX_CHARS = 1_000
 ANSWER_S = 5.0  # the service's time to answer and close after `end`
@@ -253,5 +253,8 @@ def _parsed(message: str | bytes) -> object:
 
 
 def _plain(text: str) -> str:
-    """Text that a terminal may show: no control characters, of limited length, one line."""
-    return "".join(c if c.isprintable() else " " for c in text[:TEXT_MAX_CHARS]).strip()
+    """Text that a terminal may show: no control characters, one line, cut to a length that fits a status line."""
+    plain = "".join(c if c.isprintable() else " " for c in text[:TEXT_MAX_BYTES]).strip()
+    while len(json.dumps(plain)) > TEXT_MAX_BYTES:
+        plain = plain[: len(plain) * 3 // 4]
+    return plain
