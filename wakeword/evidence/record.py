@@ -178,6 +178,8 @@ def canonical(record: Mapping[str, Value]) -> bytes:
 def _spelt(value: Value) -> str:
     if type(value) is bool:
         return "true" if value else "false"
+    if type(value) not in (int, str):
+        raise RecordError(f"{value!r} has no canonical form")
     return str(value) if type(value) is int else f'"{value}"'
 
 

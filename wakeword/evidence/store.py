@@ -76,20 +76,25 @@ class Evidence:
             hint = f"mkdir -p -m 700 {directory}; a daemon that made a new one would hide a lost one"
             raise ConfigError("the folder of the evidence does not exist", where=str(directory), hint=hint)
         self._directory, self._device_key, self._clock = directory, device_key, clock
+        self._file, self._asleep_ms, self._dead = -1, 0, False
+        self.certificate = ""
         self._lock = _locked(directory)
+        try:
+            self._recover()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _recover(self) -> None:
         self._refuse_after_failure()
-        private = device.load_or_create(device_key, may_create=not epochs(directory))
+        directory, clock = self._directory, self._clock
+        private = device.load_or_create(self._device_key, may_create=not epochs(directory))
         public = private.public_key().public_bytes_raw()
         found = recover(directory, public, clock.boot_ms(), clock.boot_id)
-        origin = found.origin or device.origin_beside(directory, public) or f"wakeword/{os.urandom(8).hex()}"
-        device.publish(directory, origin, public)
-        self._found, self.origin = found, origin
+        self.origin = found.origin or device.origin_beside(directory, public) or f"wakeword/{os.urandom(8).hex()}"
+        device.publish(directory, self.origin, public)
+        self._found, self._tree = found, found.frontier
         self.account: Account = found.account
-        self._tree = found.frontier
-        self._file = -1
-        self._asleep_ms = 0
-        self.certificate = ""
-        self._dead = False
 
     def start(self, facts: StartFacts, why: str = "start") -> None:
         """Begin the next file with its own key. `why`: start, or daily when this very process goes on."""
