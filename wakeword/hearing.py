@@ -28,6 +28,7 @@ from wakeword.events import RATE_HZ
 from wakeword.listener import Listener
 from wakeword.model import Point, load, set_digest
 from wakeword.pipeline.pipeline import Detector
+from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.settings import ListenSettings, SourceSettings
 from wakeword.source.level import Unchanged
 from wakeword.source.microphone import Microphone, Watchdog, find, reread_devices
@@ -37,7 +38,7 @@ from wakeword.togate import ToGate
 
 Int16 = npt.NDArray[np.int16]
 
-BLOCK_SAMPLES = 1_280  # 80 ms, the pipeline's unit
+BLOCK_SAMPLES = UNIT_SAMPLES  # 80 ms
 MUTE_CHECK_S = 0.25
 LAST_WORDS_S = 2.0  # for what still waits for the gate at the end
 DEAD_AFTER_SAMPLES = 5 * RATE_HZ  # chosen: no room is so quiet that int16 does not move for 5 s
@@ -90,6 +91,8 @@ class Hearing:
                 feed.close()
             for warning in feed.warnings:
                 self._status.write("warning", what=warning)
+        if ended:
+            self._listener.end_sound()
         self._listener.end_session()
         self._listener.tick()
         self._gate.flush(LAST_WORDS_S)

@@ -7,6 +7,7 @@ denied it or closed it by itself. Meanwhile detection rests, and for the refract
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from wakeword.events import RATE_HZ, Candidate, Event, Verdict
 from wakeword.messages import MAX_PCM_BYTES, MAX_TICK_FRAMES, Answer, Audio, End, Hello, State, Tick, Wake
 from wakeword.pipeline.pipeline import RING_SAMPLES, Detector
 from wakeword.pipeline.session import Session
+from wakeword.pipeline.voice import UNIT_SAMPLES
+from wakeword.replay import TAIL_UNITS
 from wakeword.settings import SessionSettings
 from wakeword.statusline import StatusLines
 from wakeword.togate import ToGate
@@ -34,7 +37,7 @@ class _Live:
     """The session under way."""
 
     wake_id: int
-    start: int  # the window's first sample: the cap counts from here
+    last_sample: int  # where the cap ends it at the latest
     next_sample: int  # the first that was not sent yet
     rules: Session
 
@@ -55,6 +58,8 @@ class Listener:
         self._live: _Live | None = None
         self._speaking = False
         self._last_wake_id = 0
+        self._samples = 0  # taken in, of which the detector has heard the whole units
+        self._sound_ends = sys.maxsize
         self._ticks = _Ticks(time.monotonic())
         gate.send(Hello(*models))
 
@@ -65,6 +70,7 @@ class Listener:
 
     def hear(self, block: Int16, arrived_s: float) -> None:
         """(n,) int16 whose last sample arrived at `arrived_s` of the monotonic clock."""
+        self._samples += len(block)
         for event in self._detector.process(block):
             self._take(event, arrived_s)
         self._stream()
@@ -82,7 +88,9 @@ class Listener:
     def forget(self) -> None:
         """Overwrite the ring with silence: nothing from before a mute may be in a window after it."""
         self.end_session()
-        self._detector.process(np.zeros(RING_SAMPLES, np.int16))  # whatever it says of the last sounds is not wanted
+        silence = np.zeros(RING_SAMPLES - self._samples % UNIT_SAMPLES, np.int16)
+        self._samples += len(silence)
+        self._detector.process(silence)  # whatever it says of the last sounds is not wanted
         self._speaking = False
 
     def answer(self, answer: State) -> None:
@@ -90,8 +98,20 @@ class Listener:
         if self._live and answer.wake_id == self._live.wake_id and answer.answer is not Answer.GRANTED:
             self._end()
 
+    def end_sound(self) -> None:
+        """The recording ends: decide what its last samples leave open, as `replay` does; no silence is sent after them.
+
+        The last unit is filled up with silence, and a little more follows.
+        """
+        self._sound_ends = self._samples
+        missing = -self._samples % UNIT_SAMPLES + TAIL_UNITS * UNIT_SAMPLES
+        for event in self._detector.process(np.zeros(missing, np.int16)):
+            self._take(event, time.monotonic())
+        self._stream()
+        self.end_session()
+
     def end_session(self) -> None:
-        """The sound ends here: mute, the end of a recording, shutdown."""
+        """Now, if there is one: mute, the end of a recording, shutdown."""
         if self._live:
             self._end()
 
@@ -113,9 +133,8 @@ class Listener:
         window = self._detector.ring.read(verdict.segment_start, decided)
         self._last_wake_id = max(self._last_wake_id + 1, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
         self._detector.rest()
-        self._live = _Live(
-            self._last_wake_id, verdict.segment_start, decided, Session(self._settings, verdict.segment_start)
-        )
+        cap = decided + self._settings.cap_ms * RATE_HZ // 1000
+        self._live = _Live(self._last_wake_id, cap, decided, Session(self._settings, decided))
         self._gate.send(
             Wake(
                 wake_id=self._last_wake_id,
@@ -135,8 +154,7 @@ class Listener:
         if not self._live:
             return
         over = self._live.rules.push(self._detector.heard, self._detector.quiet)
-        cap = self._live.start + self._settings.cap_ms * RATE_HZ // 1000
-        upto = min(self._detector.heard, max(cap, self._live.next_sample))  # to the sample: a unit may pass the cap
+        upto = min(self._detector.heard, self._live.last_sample, self._sound_ends)  # to the sample, not the unit
         while self._live and self._live.next_sample < upto:
             start = self._live.next_sample
             self._live.next_sample = min(start + MOST_SAMPLES, upto)

@@ -19,6 +19,7 @@ from wakeword.settings import (
 )
 from wakeword.supervise import Plan
 
+CAP_SLACK_MS = 1_000  # listen counts samples, the gate the clock: listen should be the first to end a session
 _NONE = -1  # descriptors are the supervisor's to fill in
 
 
@@ -80,8 +81,8 @@ def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models
         s1_min_ppm=min(ppm(word.threshold_stage1) for word in words),
         s2_min_ppm=min(ppm(word.threshold_stage2) for word in words),
         lag_ms=policy.lag_ms,
-        cap_bytes=session.cap_ms * BYTES_PER_MS,
-        cap_ms=session.cap_ms,
+        cap_bytes=policy.window_bytes + session.cap_ms * BYTES_PER_MS,
+        cap_ms=session.cap_ms + CAP_SLACK_MS,
         window_bytes=policy.window_bytes,
         rate_bytes=policy.rate_bytes,
         sessions_per_hour=policy.sessions_per_hour,
