@@ -39,7 +39,7 @@ def test_sixteen_khz_mono_int16_passes_unchanged() -> None:
 
 
 def test_the_same_samples_as_floats_are_the_same() -> None:
-    assert np.array_equal(convert(EVERY_VALUE / np.float32(32768), 16_000, 1), EVERY_VALUE)
+    assert np.array_equal(convert((EVERY_VALUE / 32768).astype(np.float32), 16_000, 1), EVERY_VALUE)
 
 
 def test_a_chosen_channel_is_exact() -> None:

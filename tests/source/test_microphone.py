@@ -46,8 +46,14 @@ def test_another_rate_than_promised_is_a_fault_after_ten_seconds(rate: int) -> N
 
 def test_the_watchdog_calls_out_once_and_not_after_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(microphone, "STALLED_CHECKS", 0)  # any check is one too many
-    called, said = threading.Event(), []
-    watchdog = Watchdog(lambda: 0, 16_000, lambda what: (said.append(what), called.set()))
+    called = threading.Event()
+    said: list[str] = []
+
+    def fault(what: str) -> None:
+        said.append(what)
+        called.set()
+
+    watchdog = Watchdog(lambda: 0, 16_000, fault)
     watchdog.start()
     assert called.wait(30)
     assert said == ["the microphone delivered nothing for 0 s"]
