@@ -54,7 +54,7 @@ class Detector:
         self._deaf_until = 0  # no candidate is decided before this sample
         self._begun = 0  # detection has no use for samples before this one
         self._was_speaking = False
-        self._scores = np.zeros((STEPS_PER_UNIT, len(self.models)), np.float32)
+        self._logits = self._none = np.full((STEPS_PER_UNIT, len(self.models)), -20, np.float32)
         self._verdicts: dict[str, float] = {}
 
     @classmethod
@@ -67,7 +67,9 @@ class Detector:
         loaded = [models.load(word) for word in words]
         for word in loaded:
             if point not in word.points:
-                raise ConfigError(f"'{word.word}' has no operating point '{point}'", hint=f"it has {', '.join(word.points)}")
+                raise ConfigError(
+                    f"'{word.word}' has no operating point '{point}'", hint=f"it has {', '.join(word.points)}"
+                )
         return cls(loaded, [word.points[point] for word in loaded], floor=floor)
 
     @property
@@ -103,7 +105,8 @@ class Detector:
 
     def levels(self) -> tuple[float, dict[str, float], dict[str, float]]:
         """For displays: level of the last unit in dBFS, each word's latest stage 1 score, its last stage 2 score."""
-        stage1 = {word.word: float(score) for word, score in zip(self.models, self._scores[-1], strict=True)}
+        latest = 1 / (1 + np.exp(-self._logits[-1]))
+        stage1 = {word.word: float(score) for word, score in zip(self.models, latest, strict=True)}
         return self._voice.dbfs, stage1, dict(self._verdicts)
 
     def _unit(self, unit: Int16) -> list[Event]:
@@ -122,7 +125,7 @@ class Detector:
         elif speaking:
             events += self._listen(self.heard - UNIT_SAMPLES)
         else:
-            self._scores = np.zeros_like(self._scores)
+            self._logits = self._none
         return events
 
     def _open(self) -> None:
@@ -133,12 +136,12 @@ class Detector:
     def _listen(self, start: int) -> list[Event]:
         """Stage 1 and what follows, on the unit that begins at `start`."""
         frames = log_mel(self.ring.read(start - OVERLAP_SAMPLES, start + UNIT_SAMPLES))  # (8, 40)
-        self._scores = self._stage1.push(frames)  # (2, words)
+        self._logits = self._stage1.push(frames)  # (2, words)
         events: list[Event] = []
         for step in range(STEPS_PER_UNIT):
             for number, trigger in enumerate(self._triggers):
                 trigger.seek(start // STEP_SAMPLES + step)
-                firing = trigger.push(float(self._scores[step, number]))
+                firing = trigger.push(float(self._logits[step, number]))
                 if firing and (firing.decided + 1) * STEP_SAMPLES > self._deaf_until and not self._resting:
                     events += self._judge(number, firing)
         return events

@@ -34,11 +34,9 @@ class Stage1:
             trunk.reset()
 
     def push(self, frames: Float32) -> Float32:
-        """(8, 40) log-mel -> (2, words) in [0, 1], words in the order the models were given."""
+        """(8, 40) log-mel -> (2, words) logits, words in the order the models were given."""
         parts = [trunk.push(frames) for trunk in self._trunks]
-        logits = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)[:, self._columns]
-        scores: Float32 = np.reciprocal(1 + np.exp(-logits))
-        return scores
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)[:, self._columns]
 
 
 class _Trunk:

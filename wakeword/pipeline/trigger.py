@@ -1,17 +1,20 @@
 """Stage 1's scores become candidates: smooth, threshold, wait for the peak, then hold back for a while.
 
 Tuned for recall: a candidate costs milliseconds, a missed word cannot be repaired. One trigger serves one word. A step is
-40 ms of stream. Within the refractory time only a higher peak makes another candidate, so that a weak false start never
+40 ms of stream. Scores are smoothed as logits, so that a model's calibration (an affine map of its logits) moves its
+threshold and changes nothing else. Within the refractory time only a higher peak makes another candidate, so that a weak false start never
 hides the word that follows it, and so that sweeping the threshold over recorded candidates tells the truth.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 SMOOTHED_STEPS = 2  # chosen: one step alone is noisy, three cost 20 ms more delay and no fewer candidates
 PATIENCE_STEPS = 3  # a peak is waited for no longer than 120 ms
 REFRACTORY_STEPS = 12  # 0.48 s between candidates of one word
+_NEVER = -20.0  # the logit of a score that is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +30,39 @@ class Trigger:
     """One word's trigger. Steps are counted from the first one pushed; `reset` begins a new stretch of voice."""
 
     def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
+        """`threshold` in (0, 1)."""
+        self._threshold = math.log(threshold / (1 - threshold))
         self._step = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget all scores, as when the model's states are zeroed. Steps go on counting."""
-        self._recent = [0.0] * SMOOTHED_STEPS
+        self._recent = [_NEVER] * SMOOTHED_STEPS
         self._waiting_since = -1
-        self._peak = Firing(-1, -1, 0.0)
-        self._last = Firing(-REFRACTORY_STEPS, -REFRACTORY_STEPS, 0.0)
+        self._peak, self._peak_step = _NEVER, -1
+        self._last, self._last_step = _NEVER, -REFRACTORY_STEPS
 
     def seek(self, step: int) -> None:
-        """The next score pushed is that of `step`."""
+        """The next logit pushed is that of `step`."""
         self._step = step
 
-    def push(self, score: float) -> Firing | None:
-        """Take the next step's score in [0, 1]; returns a firing when one is decided at this step."""
+    def push(self, logit: float) -> Firing | None:
+        """Take the next step's logit; returns a firing when one is decided at this step."""
         step, self._step = self._step, self._step + 1
-        self._recent = [*self._recent[1:], score]
+        self._recent = [*self._recent[1:], logit]
         smooth = sum(self._recent) / SMOOTHED_STEPS
         if self._waiting_since < 0:
             if smooth >= self._bar(step):
-                self._waiting_since, self._peak = step, Firing(step, step, smooth)
+                self._waiting_since, self._peak, self._peak_step = step, smooth, step
             return None
-        if smooth > self._peak.score:
-            self._peak = Firing(step, step, smooth)
+        if smooth > self._peak:
+            self._peak, self._peak_step = smooth, step
             if step - self._waiting_since < PATIENCE_STEPS:
                 return None
         self._waiting_since = -1
-        self._last = Firing(self._peak.peak, step, self._peak.score)
-        return self._last
+        self._last, self._last_step = self._peak, step
+        return Firing(self._peak_step, step, 1 / (1 + math.exp(-self._peak)))
 
     def _bar(self, step: int) -> float:
-        resting = step - self._last.decided < REFRACTORY_STEPS
-        return max(self.threshold, self._last.score + 1e-6) if resting else self.threshold
+        resting = step - self._last_step < REFRACTORY_STEPS
+        return max(self._threshold, self._last + 1e-6) if resting else self._threshold

@@ -23,7 +23,7 @@ FLOOR = 0.02
 
 
 def scores(model: Stage1, sound: np.ndarray) -> np.ndarray:
-    """(n,) float32 sound -> (steps, words) probabilities."""
+    """(n,) float32 sound -> (steps, words) logits."""
     samples = np.concatenate([np.zeros(OVERLAP_SAMPLES, np.int16), np.round(sound * 32767).astype(np.int16)])
     frames = log_mel(samples)
     parts = []
@@ -31,7 +31,7 @@ def scores(model: Stage1, sound: np.ndarray) -> np.ndarray:
         for start in range(0, len(frames), 600):  # 200 frames before each part settle the states
             lead = min(start, 200)
             x = torch.from_numpy(frames[start - lead : start + 600])[None]
-            parts.append(torch.sigmoid(model(x))[0, lead // 4 :].numpy())
+            parts.append(model(x)[0, lead // 4 :].numpy())
     return np.concatenate(parts)
 
 
