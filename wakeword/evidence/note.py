@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 ED25519, COSIGNATURE = 0x01, 0x04  # type bytes of a key
 SIGNATURE_LINE = "— "  # em dash, space
+CERTIFICATE_HEAD = "wakegate-key/v1\n"
 CERTIFIED = ("e", "n", "prev", "boot", "pub")  # fields of a key record that its certificate covers
 _FIELD_PRIME = 2**255 - 19
 
@@ -179,7 +180,7 @@ def parse_checkpoint(text: str) -> tuple[str, int, bytes]:
 
 def certificate_text(origin: str, key_record: Mapping[str, int | bool | str]) -> str:
     """What the device key signs for one start of the gate: its key, and exactly where in the tree it begins."""
-    return "wakegate-key/v1\n" + "".join(f"{part}\n" for part in (origin, *(key_record[name] for name in CERTIFIED)))
+    return CERTIFICATE_HEAD + "".join(f"{part}\n" for part in (origin, *(key_record[name] for name in CERTIFIED)))
 
 
 def device_name(origin: str) -> str:

@@ -142,21 +142,20 @@ def verify(
 ) -> Result:
     """Check the log in `directory` against the device's public key.
 
-    `receipts`: signed checkpoints kept elsewhere, as text; `witnesses`: whose cosignatures on them count. `every`
-    checks each signature; otherwise each file's last and each session's (roots are always all computed). Raises
-    `FileNotFoundError` without a log and `NoteError` for receipts that are not notes.
+    `receipts`: signed checkpoints kept elsewhere, as text, and the certificates that came with them; `witnesses`: whose
+    cosignatures on them count. `every` checks each signature; otherwise each file's last and each session's (roots are
+    always all computed). Raises `FileNotFoundError` without a log and `NoteError` for receipts that are not notes.
     """
     notes = note.parse_notes(receipts)
+    anchors = [kept for kept in notes if not kept.text.startswith(note.CERTIFICATE_HEAD)]
     walk = _Walk(read_files(directory), device, every=every)
-    wanted = {_checkpoint_size(anchor) for anchor in notes}
-    walk.run(wanted)
-    for anchor in notes:
+    walk.run({note.parse_checkpoint(anchor.text)[1] for anchor in anchors})
+    for kept in notes:
+        if kept not in anchors:
+            walk.certificate(kept)
+    for anchor in anchors:
         walk.anchor(anchor, witnesses)
     return walk.result
-
-
-def _checkpoint_size(anchor: note.SignedNote) -> int:
-    return note.parse_checkpoint(anchor.text)[1]
 
 
 class _Walk:
@@ -325,6 +324,12 @@ class _Walk:
         last = self.last_leaf_before
         if last not in ("", "cut") and gap["clean"] != (last == "stop"):
             self.report("I14", where, f"clean = {gap['clean']}, and the last record before is a {last}")
+
+    def certificate(self, kept: note.SignedNote) -> None:
+        """A key that the device key certified: its checkpoints count even when its own file is gone."""
+        origin, *_, public = kept.text.removeprefix(note.CERTIFICATE_HEAD).splitlines()
+        if origin == self.result.origin and any(self.device.signed(kept.text, raw) for _, raw in kept.signatures):
+            self.epoch_keys.append(note.Key(origin, note.decode64(public)))
 
     def anchor(self, signed: note.SignedNote, witnesses: Sequence[note.Key]) -> None:
         """I20: a checkpoint that was kept elsewhere must lie on this log."""
