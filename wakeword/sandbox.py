@@ -68,6 +68,7 @@ def no_new_rights() -> None:
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # classic BPF
 _KILL, _ALLOW, _FAIL = 0x8000_0000, 0x7FFF_0000, 0x0005_0000
 _X32_BIT = 0x4000_0000  # x86_64's second table of calls
+_NO_CALL = 0xFFFF_FFFF  # what a tracer puts in place of a call that it answers itself
 
 
 def network_filter(*, unix: bool) -> bytes:
@@ -80,6 +81,7 @@ def network_filter(*, unix: bool) -> bytes:
         (_IF_EQUAL, 1, 0, machine.audit),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),  # which call
+        (_IF_EQUAL, 9, 0, _NO_CALL),
         (_IF_AT_LEAST, 0, 1, _X32_BIT),
         (_RETURN, 0, 0, _KILL),
         (_IF_EQUAL, 0, 1, _IO_URING_SETUP),
