@@ -1,9 +1,10 @@
 """Stage 1's view: 40 log-mel bands every 10 ms.
 
-A frame is a Hann window of 512 samples (32 ms) whose last sample is the last sample of its hop. Nothing is padded but the
-stream's own beginning, so frame k depends on samples 160k-352 to 160k+160 and on nothing else: streaming equals offline.
-The reference is `librosa.feature.melspectrogram(y, sr=16000, n_fft=512, hop_length=160, center=False, n_mels=40, fmin=60,
-fmax=7600)` of the stream behind 352 zeros; natural logarithms agree within 1e-4 (tests/pipeline/test_features.py).
+A frame is a Hann window of 512 samples (32 ms) whose last sample is the last sample of its hop. Nothing is padded but
+the stream's own beginning, so frame k depends on samples 160k-352 to 160k+160 and on nothing else: streaming equals
+offline. The reference is `librosa.feature.melspectrogram(y, sr=16000, n_fft=512, hop_length=160, center=False,
+n_mels=40, fmin=60, fmax=7600)` of the stream behind 352 zeros; natural logarithms agree within 1e-4
+(tests/pipeline/test_features.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ FLOOR = 1e-9  # below the power of one int16 step in any band, so that digital s
 def mel_bank() -> Float32:
     """(257, 40) triangles on Slaney's mel scale, each of unit area in Hz.
 
-    Linear below 1 kHz (3 mels per 200 Hz), logarithmic above (27 mels per factor 6.4): M. Slaney, Auditory Toolbox, 1998.
+    Linear below 1 kHz (3 mels per 200 Hz), logarithmic above (27 mels per factor 6.4): M. Slaney, Auditory Toolbox,
+    1998.
     """
     edges = _mel_to_hz(np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), BANDS + 2))
     bins = np.fft.rfftfreq(WINDOW_SAMPLES, 1 / RATE_HZ)[:, None]  # (257, 1)

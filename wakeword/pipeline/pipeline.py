@@ -62,14 +62,17 @@ class Detector:
         """Words that ship with the package (`computer`, `jarvis`, `alexa`) or model folders, at one operating point.
 
         Raises `ModelError` for a model that is missing, damaged or of another version; `ConfigError` for a point that
-        it does not have.
+        it does not have, for no word at all, and for a word given twice.
         """
         loaded = [models.load(word) for word in words]
-        for word in loaded:
+        if not loaded:
+            raise ConfigError("no word to listen for", hint=f"shipped: {', '.join(models.shipped_words()) or 'none'}")
+        for number, word in enumerate(loaded):
+            if word.word in [earlier.word for earlier in loaded[:number]]:
+                raise ConfigError(f"'{word.word}' is given twice")
             if point not in word.points:
-                raise ConfigError(
-                    f"'{word.word}' has no operating point '{point}'", hint=f"it has {', '.join(word.points)}"
-                )
+                points = ", ".join(word.points)
+                raise ConfigError(f"'{word.word}' has no operating point '{point}'", hint=f"it has {points}")
         return cls(loaded, [word.points[point] for word in loaded], floor=floor)
 
     @property

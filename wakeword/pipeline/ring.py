@@ -31,7 +31,7 @@ class Ring:
         if end > self.written or max(start, 0) < self.written - len(self._kept) or start > end:
             raise IndexError(f"samples {start} to {end} are not among the last {len(self._kept)} of {self.written}")
         first, last = start % len(self._kept), end % len(self._kept)
-        if 0 <= start and first < last:  # in one piece, as nearly always
+        if start >= 0 and first < last:  # in one piece, as nearly always
             return self._kept[first:last].copy()
         found = self._kept[np.arange(max(start, 0), max(end, 0)) % len(self._kept)]
         return np.concatenate([np.zeros(end - start - len(found), np.int16), found])

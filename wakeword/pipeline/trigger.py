@@ -1,9 +1,10 @@
 """Stage 1's scores become candidates: smooth, threshold, wait for the peak, then hold back for a while.
 
-Tuned for recall: a candidate costs milliseconds, a missed word cannot be repaired. One trigger serves one word. A step is
-40 ms of stream. Scores are smoothed as logits, so that a model's calibration (an affine map of its logits) moves its
-threshold and changes nothing else. Within the refractory time only a higher peak makes another candidate, so that a weak false start never
-hides the word that follows it, and so that sweeping the threshold over recorded candidates tells the truth.
+Tuned for recall: a candidate costs milliseconds, a missed word cannot be repaired. One trigger serves one word. A step
+is 40 ms of stream. Scores are smoothed as logits, so that a model's calibration (an affine map of its logits) moves its
+threshold and changes nothing else. Within the refractory time only a higher peak makes another candidate, so that a
+weak false start never hides the word that follows it, and so that sweeping the threshold over recorded candidates tells
+the truth.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Trigger:
     """One word's trigger. Steps are counted from the first one pushed; `reset` begins a new stretch of voice."""
 
     def __init__(self, threshold: float) -> None:
-        """`threshold` in (0, 1)."""
-        self._threshold = math.log(threshold / (1 - threshold))
+        """`threshold` in [0, 1]; nothing reaches 1."""
+        self._threshold = _logit(threshold)
         self._step = 0
         self.reset()
 
@@ -66,3 +67,7 @@ class Trigger:
     def _bar(self, step: int) -> float:
         resting = step - self._last_step < REFRACTORY_STEPS
         return max(self._threshold, self._last + 1e-6) if resting else self._threshold
+
+
+def _logit(score: float) -> float:
+    return math.inf if score >= 1 else -math.inf if score <= 0 else math.log(score / (1 - score))
