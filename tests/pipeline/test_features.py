@@ -70,7 +70,7 @@ def test_the_room_equals_librosa(librosa: object, room: np.ndarray) -> None:
 @given(st.sampled_from(["sine", "noise", "clicks", "step"]), st.integers(1, 32767), st.integers(0, 999))
 @settings(max_examples=60)
 def test_drawn_signals_equal_librosa(librosa: object, kind: str, amplitude: int, seed: int) -> None:
-    """Bands more than 80 dB under the frame's strongest bin are float32's rounding, here and in librosa: 0.01 for those."""
+    """Bands over 80 dB under the frame's strongest bin hold float32's rounding, here and in librosa: 0.01 for those."""
     samples = signal(kind, amplitude, seed)[:15_360]
     expected = reference(librosa, samples)
     known = expected > strongest_bin(samples) - 80 * np.log(10) / 10

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wakeword.pipeline.trigger import PATIENCE_STEPS, REFRACTORY_STEPS, SMOOTHED_STEPS, Firing, Trigger
@@ -102,7 +103,7 @@ def test_every_firing_is_a_peak_over_the_threshold_decided_soon_after(scores: li
         assert firing.score == sigmoid(means[firing.peak])
         assert firing.score >= threshold - 1e-12
         assert 0 <= firing.decided - firing.peak <= PATIENCE_STEPS
-    for earlier, later in zip(firings, firings[1:], strict=False):
+    for earlier, later in pairwise(firings):
         assert later.decided > earlier.decided
         assert later.decided - earlier.decided > REFRACTORY_STEPS or later.score > earlier.score
 
@@ -118,8 +119,6 @@ def test_the_best_score_over_the_threshold_is_always_reported(scores: list[float
 @given(st.lists(logits, max_size=60), st.floats(0.3, 3), st.floats(-3, 3))
 def test_calibration_only_moves_the_threshold(scores: list[float], a: float, b: float) -> None:
     """An affine map of a model's logits, with the threshold mapped too, fires at the same steps."""
-    from hypothesis import assume
-
     mapped = [a * score + b for score in scores]
     plain = [(f.peak, f.decided) for f in fire([0, *scores], sigmoid(1.0))]
     means = [(x + y) / 2 for x, y in zip([0, *scores], scores, strict=False)]

@@ -19,7 +19,7 @@ UNIT_SAMPLES = 1280  # 80 ms: the step of everything that follows
 FLOOR_DBFS = -68.0  # chosen: under a whisper at 2 m into a quiet microphone, over the hiss of most sound cards
 AGGRESSIVENESS = 1  # of 0-3
 VAD_SAMPLES = 320  # WebRTC's 20 ms frame
-VOICED_FRAMES = 2  # of the four in a unit; one alone is a click
+VOICED_FRAMES = 2  # of the four in a unit; WebRTC's detector itself makes up to six of a single click
 HANG_OVER_UNITS = 8  # 0.64 s: longer than any pause inside a word
 _FLOOR_ENERGY = (32768 * 10 ** (FLOOR_DBFS / 20)) ** 2 * UNIT_SAMPLES
 
