@@ -31,6 +31,15 @@ def room(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_sound_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without libportaudio2, in every process: `import sounddevice` fails."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "sounddevice.py").write_text('raise OSError("PortAudio library not found")')
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
 def words(room: Path, out: Path, *more: str) -> list[str]:
     return ["demo", "--room", str(room), "--word", str(LOUD), "--out", str(out), "--fast", *more]
 
@@ -41,6 +50,7 @@ def account(printed: str) -> dict[str, Any]:
     return last
 
 
+@pytest.mark.usefixtures("no_sound_device")
 def test_the_books_agree_and_the_sound_is_a_stretch_of_the_room(
     room: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
