@@ -4,7 +4,7 @@ A frame is a Hann window of 512 samples (32 ms) whose last sample is the last sa
 the stream's own beginning, so frame k depends on samples 160k-352 to 160k+160 and on nothing else: streaming equals
 offline. The reference is `librosa.feature.melspectrogram(y, sr=16000, n_fft=512, hop_length=160, center=False,
 n_mels=40, fmin=60, fmax=7600)` of the stream behind 352 zeros; natural logarithms agree within 1e-4, but for
-bands more than 80 dB under their frame's strongest bin, which hold float32's rounding (tests/pipeline/test_features.py).
+bands over 80 dB under their frame's strongest bin, which hold float32's rounding (tests/pipeline/test_features.py).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
 Int16 = npt.NDArray[np.int16]
 
 RING_SAMPLES = 4 * RATE_HZ
-PRE_CONTEXT_UNITS = 6  # 0.48 s: a word's soft beginning, and something to measure the noise by
+PRE_CONTEXT_UNITS = 14  # 1.12 s: a word's soft beginning, and nearly all that stage 1 can see before it
 REFRACTORY_SAMPLES = int(1.5 * RATE_HZ)  # after a wake; chosen: no word is said twice in that time and meant twice
 USUAL_WORD_SAMPLES = int(0.6 * RATE_HZ)  # stage 1 knows where a word ends; its start is this much earlier
 FLOOR = 0.05  # the lowest stage 1 threshold, for sweeps

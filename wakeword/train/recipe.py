@@ -1,0 +1,191 @@
+"""The whole training, from corpora to model folders, as a list of steps. Each writes into the work folder and is skipped
+when its result is there, so that one command starts it, and the same command goes on after an interruption.
+
+What a step does is in the module it calls; read those in this order.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wakeword.errors import ConfigError
+from wakeword.train import (
+    assemble, augment, card, choose, conditions, corpus, dataset, mine, sweep, synthesize, train_stage1, train_stage2,
+)  # fmt: skip
+from wakeword.train.export import load_stage1
+from wakeword.train.learn import Pool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, from what, where. The defaults are how the shipped words were trained."""
+
+    words: tuple[str, ...]
+    corpora: Path  # speech/, noise/, rir/ and manifest.csv
+    wake: Path  # recordings of wake words and index.csv
+    out: Path  # model folders
+    work: Path  # pools, checkpoints, sweeps: about 15 GB
+    embedding: Path  # embedding_model.onnx and melspectrogram.onnx
+    pools: int = 2  # of 69 000 clips each
+    epochs_stage1: int = 16  # over one pool; the later pools get as many again
+    epochs_stage2: int = 12
+    seed: int = 1
+    processes: int = 2
+
+
+def find_embedding(given: Path | None) -> Path:
+    """The folder of the embedding's weights: as given, or inside an installed openwakeword. Raises `ConfigError`."""
+    folders = [given] if given else []
+    spec = importlib.util.find_spec("openwakeword")
+    if spec and spec.submodule_search_locations:
+        folders.append(Path(spec.submodule_search_locations[0]) / "resources" / "models")
+    for folder in folders:
+        if (folder / "embedding_model.onnx").is_file() and (folder / "melspectrogram.onnx").is_file():
+            return folder
+    raise ConfigError(
+        "the weights that stage 2 starts from are not here", where=str(given or "openwakeword"),
+        hint="pip install --no-deps openwakeword==0.5.1, or --embedding DIR with embedding_model.onnx and melspectrogram.onnx",
+    )  # fmt: skip
+
+
+def follow(recipe: Recipe) -> None:
+    """Run what is not yet done. Raises `ConfigError` for corpora that are not where they should be."""
+    for path in (recipe.corpora / "manifest.csv", recipe.wake / "index.csv"):
+        if not path.is_file():
+            raise ConfigError("not found", where=str(path), hint="see docs/models.md for what the corpora must hold")
+    recipe.work.mkdir(parents=True, exist_ok=True)
+    for name, result, step in steps(recipe):
+        if result.exists():
+            print(f"{name}: done before", flush=True)
+            continue
+        began = time.monotonic()
+        print(f"{name} ...", flush=True)
+        step()
+        print(f"{name}: {(time.monotonic() - began) / 60:.1f} min", flush=True)
+
+
+def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
+    """(name, what exists when it is done, what to do), in order."""
+    work, words = recipe.work, recipe.words
+    voices, stage1, mined, stage2 = work / "voices", work / "stage1", work / "mined", work / "stage2"
+    pools = [work / f"pool{number}" for number in range(recipe.pools)]
+    table = work / "sweep.csv"
+    return [
+        ("synthetic voices", voices / "done", lambda: _voices(voices, words)),
+        *((f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, voices, n)) for n, p in enumerate(pools)),
+        ("stage 1", stage1 / "stage1.pt", lambda: _stage1(recipe, pools, stage1)),
+        ("mining", mined / "items.csv", lambda: _mine(recipe, stage1, mined)),
+        ("stage 2", stage2 / "stage2.pt", lambda: _stage2(recipe, [*pools, mined], stage2)),
+        ("dev conditions", work / "dev" / "index.csv", lambda: _conditions(recipe, work / "dev")),
+        ("raw models", work / "raw", lambda: _assemble(recipe, work / "raw", {})),
+        ("sweep", table, lambda: _sweep(recipe, work / "raw", table)),
+        ("operating points", recipe.out / words[-1] / "card.md", lambda: _finish(recipe, table)),
+    ]  # fmt: skip
+
+
+def _voices(folder: Path, words: tuple[str, ...]) -> None:
+    synthesize.synthesize(folder, words, held=False)
+    (folder / "done").touch()
+
+
+def _pool(recipe: Recipe, folder: Path, voices: Path, number: int) -> None:
+    around = corpus.surroundings(recipe.corpora, "train", simulated_rooms=120)
+    items = dataset.plan(corpus.wake_words(recipe.wake, "train"), corpus.synthetic(voices), recipe.words, 1.0)
+    dataset.build(folder, items, around, recipe.seed + number, recipe.processes)
+
+
+def _stage1(recipe: Recipe, pools: list[Path], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    loaded = [Pool(pool, recipe.words) for pool in pools]
+    train_stage1.train(loaded, out, recipe.words, recipe.epochs_stage1, recipe.seed)
+
+
+def _mine(recipe: Recipe, stage1: Path, out: Path) -> None:
+    model = load_stage1(stage1 / "stage1.pt", len(recipe.words))
+    mine.mine(model, list(recipe.words), out, recipe.corpora, passes=2, floor=0.12, seed=5)
+
+
+def _stage2(recipe: Recipe, pools: list[Path], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    drawer = train_stage2.Drawer([Pool(pool, recipe.words) for pool in pools], recipe.words)
+    train_stage2.train(drawer, recipe.embedding, out, len(recipe.words), recipe.epochs_stage2, recipe.seed)
+
+
+def _conditions(recipe: Recipe, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    around: augment.Surroundings = corpus.surroundings(recipe.corpora, "dev", simulated_rooms=0)
+    conditions.write(out, corpus.wake_words(recipe.wake, "dev"), around)
+
+
+def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
+    work = recipe.work
+    assemble.assemble(work / "stage1" / "stage1.pt", work / "stage2" / "stage2.pt", list(recipe.words), out, details)
+
+
+def _sweep(recipe: Recipe, models: Path, out: Path) -> None:
+    partial = out.with_suffix(".tmp")
+    sweep.sweep(models, list(recipe.words), recipe.work / "dev", recipe.corpora, partial, recipe.processes)
+    partial.rename(out)
+
+
+def _finish(recipe: Recipe, table: Path) -> None:
+    """Choose points on the raw scores, fold them into the models as calibration, sweep again, write what was measured."""
+    details = {word: calibration(choose.read(table, word)) for word in recipe.words}
+    _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
+    final = recipe.work / "sweep-final.csv"
+    _sweep(recipe, recipe.out, final)
+    for word in recipe.words:
+        measured = measure(choose.read(final, word), details[word]["manifest"]["operating_points"])
+        details[word]["manifest"]["operating_points"] = measured
+    _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
+    (recipe.work / "details.json").write_text(json.dumps(details, indent=1))
+    with (recipe.work / "voices" / "index.csv").open(newline="") as file:
+        voices = len(list(csv.reader(file)))
+    for word in recipe.words:
+        card.write(recipe.out / word, choose.read(final, word), voices, recipe.seed)
+
+
+def calibration(table: choose.Sweep) -> dict[str, Any]:
+    """Points in raw scores -> scales that put the default point at 0.5, and the points in calibrated scores."""
+    chosen = {name: choose.choose(table, most) for name, most in choose.FA_PER_HOUR.items()}
+    shift1, shift2 = -_logit(chosen["default"].stage1), -_logit(chosen["default"].stage2)
+    points = {
+        name: {"stage1": _moved(point.stage1, shift1), "stage2": _moved(point.stage2, shift2)}
+        for name, point in chosen.items()
+    }
+    return {"manifest": {"scale1": [1.0, shift1], "scale2": [1.0, shift2], "operating_points": points}}
+
+
+def measure(table: choose.Sweep, points: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Misses and false accepts of each point on the sweep of the finished models."""
+    measured: dict[str, dict[str, Any]] = {}
+    for name, point in points.items():
+        lost = choose.misses(table, point["stage1"], point["stage2"])
+        measured[name] = {
+            **point,
+            "dev": {
+                "misses": {c: f"{lost[c]} of {len(table.utterances[c])}" for c in choose.CONDITIONS},
+                "false_accepts": choose.false_accepts(table, point["stage1"], point["stage2"]),
+                "candidates": int((table.false[:, 0] >= point["stage1"]).sum()),
+                "hours": round(table.hours, 2),
+            },
+        }
+    return measured
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
+def _moved(score: float, shift: float) -> float:
+    """The calibrated score, rounded down so that what just passed still does; never under the gate's least."""
+    moved = 1 / (1 + math.exp(-(_logit(score) + shift)))
+    return max(0.1, math.floor(moved * 1e4) / 1e4)
