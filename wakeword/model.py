@@ -65,16 +65,16 @@ def shipped_words() -> list[str]:
 def load(name: str | Path) -> Model:
     """Read and check a model. Raises `ModelError` naming file and remedy."""
     folder = find(str(name))
-    manifest = load_manifest(folder)
+    manifest, where = load_manifest(folder), str(folder / "manifest.yaml")
     try:
         if manifest["format"] != FORMAT:
-            raise ModelError(f"format {manifest['format']}, this version reads {FORMAT}", where=str(folder / "manifest.yaml"))
+            raise ModelError(f"format {manifest['format']}, this version reads {FORMAT}", where=where)
         hashes = [str(manifest[stage]["sha256"]) for stage in ("stage1", "stage2")]
-        points = {name: Point(float(p["stage1"]), float(p["stage2"])) for name, p in manifest["operating_points"].items()}
+        points = {name: _point(given) for name, given in manifest["operating_points"].items()}
         word, phrase, trunk = str(manifest["word"]), str(manifest["phrase"]), str(manifest["stage1"]["trunk"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"lacks or misstates {error}", where=str(folder / "manifest.yaml")) from error
-    one, two = (_checked(folder / f"{stage}.onnx", digest) for stage, digest in zip(("stage1", "stage2"), hashes, strict=True))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"lacks or misstates {error}", where=where) from error
+    one, two = _checked(folder / "stage1.onnx", hashes[0]), _checked(folder / "stage2.onnx", hashes[1])
     return Model(word, phrase, folder, trunk, points, hashes[0], hashes[1], one, two)
 
 
@@ -110,6 +110,13 @@ def open_session(graph: bytes) -> Any:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own for each kind of unusable graph
         raise ModelError(f"onnxruntime {ort.__version__} cannot run this model: {error}") from error
+
+
+def _point(given: dict[str, Any]) -> Point:
+    point = Point(float(given["stage1"]), float(given["stage2"]))
+    if not (0 <= point.stage1 <= 1 and 0 <= point.stage2 <= 1):
+        raise ValueError(f"a threshold outside 0 to 1: {point.stage1:g}, {point.stage2:g}")
+    return point
 
 
 def _checked(path: Path, digest: str) -> bytes:

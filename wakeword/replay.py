@@ -1,7 +1,7 @@
 """A recording through the pipeline as the daemon would hear it: the same detector, the same sessions, no clock.
 
-A wake opens a session; detection rests until the session would end by silence or at its cap, and then for the refractory
-time. What a service might do (`stop`) and what a household might do (mute) is not played.
+A wake opens a session; detection rests until the session would end by silence or at its cap, and then for the
+refractory time. What a service might do (`stop`) and what a household might do (mute) is not played.
 """
 
 from __future__ import annotations

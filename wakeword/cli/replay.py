@@ -39,13 +39,19 @@ exit codes: 0 done, 2 bad usage or model, 3 some files unreadable (named on stde
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.epilog = EPILOG
-    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, folders of them, or - for raw s16le at 16 kHz")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="recordings, folders of them, or - for raw s16le at 16 kHz"
+    )
     parser.add_argument("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
-    parser.add_argument("--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)")
+    parser.add_argument(
+        "--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)"
+    )
     parser.add_argument("--point", default="default", choices=["strict", "default", "keen"], help="operating point")
     parser.add_argument("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--floor", action="store_true", help="every candidate from the lowest threshold on, no sessions")
+    parser.add_argument(
+        "--floor", action="store_true", help="every candidate from the lowest threshold on, no sessions"
+    )
     parser.add_argument("--candidates", type=Path, metavar="CSV", help="write time_s,stage1,stage2,accepted")
 
 
@@ -79,9 +85,7 @@ def _expand(names: list[str]) -> Iterator[str]:
             yield name
             continue
         found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
-        if not found:
-            print(f"wakeword: {name}: no recordings in this folder", file=sys.stderr)
-        yield from map(str, found)
+        yield from map(str, found or [Path(name)])  # an empty folder is an input that cannot be read
 
 
 def _events(path: str, detector: Detector, given: argparse.Namespace) -> Iterator[Verdict]:
@@ -106,6 +110,8 @@ def _open(path: str, channel: int | None) -> FileSource | StdinSource:
     from wakeword.source.file import FileSource
     from wakeword.source.stdin import StdinSource
 
+    if Path(path).is_dir():
+        raise SourceError("no recordings in this folder", where=path)
     return StdinSource(sys.stdin.fileno(), channel=channel) if path == "-" else FileSource(path, channel)
 
 
