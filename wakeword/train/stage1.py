@@ -156,13 +156,13 @@ class Targets:
 def loss(logits: Tensor, targets: Targets) -> Tensor:
     """Binary loss at the word's end for the word said; the hardest tenth of all other steps for everything else.
 
-    (B, S, W) logits. A word counts as heard at any step from 40 ms before to 200 ms after its end. From there to 600 ms
-    after the end, nothing is asked.
+    (B, S, W) logits. A word counts as heard at any step from 40 ms before to 120 ms after its end: later would be safer,
+    and the talker would wait. From there to 600 ms after the end, nothing is asked.
     """
     batch, steps, words = logits.shape
     place = torch.arange(steps)[None, :] - targets.end[:, None]  # (B, S)
     said = F.one_hot(targets.word.clamp(min=0), words).bool() & (targets.word >= 0)[:, None]  # (B, W)
-    hit = ((place >= -1) & (place <= 5))[:, :, None] & said[:, None, :]
+    hit = ((place >= -1) & (place <= 3))[:, :, None] & said[:, None, :]
     free = ((place >= -3) & (place <= 15))[:, :, None] & said[:, None, :]
     heard = logits.masked_fill(~hit, -1e4).amax(dim=1)[said]
     wrong = F.softplus(logits).masked_fill(free, 0.0)
