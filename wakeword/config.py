@@ -72,7 +72,7 @@ class Session(_Section):
 
     silence_ms: int = Field(default=900, ge=100, le=10_000)
     patience_ms: int = Field(default=2_500, ge=100, le=30_000)
-    cap_ms: int = Field(default=15_000, ge=1_000, le=59_000)
+    cap_ms: int = Field(default=15_000, ge=1_000, le=58_000)
     refractory_ms: int = Field(default=1_000, ge=0, le=60_000)
 
 

@@ -94,7 +94,7 @@ class Hearing:
         if ended:
             self._listener.end_sound()
         self._listener.end_session()
-        self._listener.tick()
+        self._listener.tick(last=True)
         self._gate.flush(LAST_WORDS_S)
         self._status.write("ended", at_s=round(self._detector.heard / RATE_HZ, 2))
 
@@ -171,11 +171,13 @@ def open_feed(source: SourceSettings, fault: Callable[[str], object], *, again: 
 
 
 def blocks(feed: Feed) -> Iterator[Int16]:
-    """The feed's samples in blocks of 80 ms; the last may be shorter."""
+    """The feed's samples in blocks of 80 ms; the last may be shorter, and an empty one says that nothing has come."""
     held = np.zeros(0, np.int16)
     while (samples := feed.read()) is not None:
         held = np.concatenate([held, samples])
         whole = len(held) - len(held) % BLOCK_SAMPLES
+        if not whole:
+            yield held[:0]
         for at in range(0, whole, BLOCK_SAMPLES):
             yield held[at : at + BLOCK_SAMPLES]
         held = held[whole:]

@@ -77,9 +77,12 @@ class Listener:
         self._ticks.heard(len(block))
         self.tick()
 
-    def tick(self) -> None:
-        """Tell the gate what was heard since the last time, once a second; to be called also when nothing is heard."""
-        ticks = self._ticks.due(time.monotonic())
+    def tick(self, *, last: bool = False) -> None:
+        """Tell the gate what was heard since the last time, once a second; to be called also when nothing is heard.
+
+        `last`: now, so that nothing goes uncounted.
+        """
+        ticks = self._ticks.due(time.monotonic(), now=last)
         for tick in ticks:
             self._gate.send(tick)
         if ticks:
@@ -203,10 +206,12 @@ class _Ticks:
     def heard(self, samples: int) -> None:
         self._samples += samples
 
-    def due(self, now_s: float) -> list[Tick]:
+    def due(self, now_s: float, *, now: bool) -> list[Tick]:
         """Usually none or one; several after a backlog or when a recording is read faster than real time."""
-        ticks = []
-        while self._samples // FRAME_SAMPLES >= MAX_TICK_FRAMES or now_s - self._last_s >= TICK_S:
+        ticks: list[Tick] = []
+        while (
+            self._samples // FRAME_SAMPLES >= MAX_TICK_FRAMES or now_s - self._last_s >= TICK_S or (now and not ticks)
+        ):
             frames = min(self._samples // FRAME_SAMPLES, MAX_TICK_FRAMES)
             ticks.append(Tick(frames, self.candidates, self.rejected))
             self._samples -= frames * FRAME_SAMPLES

@@ -61,6 +61,7 @@ class ToGate:
     def flush(self, patience_s: float) -> bool:
         """Write for at most so long; True when nothing waits any more."""
         until = time.monotonic() + patience_s
+        self._write()
         while self._waiting and (left := until - time.monotonic()) > 0:
             select.select([], [self._to_gate], [], left)
             self._write()

@@ -112,4 +112,4 @@ def test_no_input_is_no_sample() -> None:
 )
 def test_a_wav_that_cannot_be_streamed_is_named(content: bytes, says: str) -> None:
     with piped(content) as reader, pytest.raises(SourceError, match=says):
-        StdinSource(reader)
+        StdinSource(reader).read()

@@ -8,6 +8,7 @@ that recorders put on pipes (16-bit, 32-bit and float samples).
 from __future__ import annotations
 
 import os
+import select
 import struct
 from typing import NamedTuple
 
@@ -15,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.errors import SourceError
-from wakeword.source.convert import Converter
+from wakeword.source.convert import Converter, check_form
 
 Int16 = npt.NDArray[np.int16]
 
 BLOCK_S = 0.08
+PATIENCE_S = 0.25  # chosen: whoever reads here has other things to do, such as to end
 _WHERE = "standard input"
 _LONGEST_HEADER = 1 << 20  # chosen: pictures and lists before the sound may be large, but not endless
 
@@ -34,29 +36,43 @@ class StdinSource:
     """Samples from a descriptor. `warnings` grow as it is read. Raises `SourceError` for a WAV that it cannot take."""
 
     def __init__(self, descriptor: int, rate_hz: int = 16_000, channels: int = 1, channel: int | None = None) -> None:
+        check_form(rate_hz, channels, channel)
         self.warnings: list[str] = []
-        self._descriptor = descriptor
-        self._held = self._exactly(4)
-        form = self._wav_header() if self._held == b"RIFF" else _Form(rate_hz, channels, "<i2")
-        self._converter = Converter(form.rate_hz, form.channels, channel)
-        self._form = form
-        self._sample_bytes = np.dtype(form.dtype).itemsize * form.channels
-        self._block_bytes = max(1, round(BLOCK_S * form.rate_hz)) * self._sample_bytes
+        self._descriptor, self._channel = descriptor, channel
+        self._raw = _Form(rate_hz, channels, "<i2")
+        self._form: _Form | None = None  # known when the first bytes have come
+        self._held = b""
         self._ended = False
 
     def read(self) -> Int16 | None:
-        """About 80 ms of sound; None at the end. Waits for the input."""
+        """About 80 ms of sound; none when the input pauses for `PATIENCE_S`; None at its end."""
         if self._ended:
             return None
-        held = self._held + self._exactly(self._block_bytes - len(self._held))
-        whole = len(held) - len(held) % self._sample_bytes
-        self._held = b""
-        if len(held) == self._block_bytes:
-            return self._converter.push(self._samples(held))
+        if not select.select([self._descriptor], [], [], PATIENCE_S)[0]:
+            return np.zeros(0, np.int16)
+        if self._form is None:
+            self._begin()
+        received = os.read(self._descriptor, self._block_bytes - len(self._held))
+        self._held += received
+        if received and len(self._held) < self._block_bytes:
+            return np.zeros(0, np.int16)
+        held, self._held = self._held, b""
+        return self._converter.push(self._samples(held)) if received else self._finish(held)
+
+    def _begin(self) -> None:
+        """The first bytes are here: raw samples, or a header, which no writer holds back in part."""
+        self._held = self._exactly(4)
+        self._form = form = self._wav_header() if self._held == b"RIFF" else self._raw
+        self._converter = Converter(form.rate_hz, form.channels, self._channel)
+        self._sample_bytes = np.dtype(form.dtype).itemsize * form.channels
+        self._block_bytes = max(1, round(BLOCK_S * form.rate_hz)) * self._sample_bytes
+
+    def _finish(self, held: bytes) -> Int16:
         self._ended = True
-        if whole != len(held):
-            self.warnings.append(f"{_WHERE}: {len(held) - whole} bytes after the last whole sample were dropped")
-        converted = [self._converter.push(self._samples(held[:whole])), self._converter.finish()]
+        over = len(held) % self._sample_bytes
+        if over:
+            self.warnings.append(f"{_WHERE}: {over} bytes after the last whole sample were dropped")
+        converted = [self._converter.push(self._samples(held[: len(held) - over])), self._converter.finish()]
         if self._converter.not_finite:
             self.warnings.append(f"{_WHERE}: {self._converter.not_finite} samples were not finite and became 0")
         return np.concatenate(converted)
@@ -65,10 +81,11 @@ class StdinSource:
         """Nothing to close: the descriptor is the caller's."""
 
     def _samples(self, held: bytes) -> npt.NDArray[np.int16] | npt.NDArray[np.float32]:
-        samples = np.frombuffer(held, self._form.dtype).reshape(-1, self._form.channels)
-        if self._form.dtype == "<i4":
+        form = self._form or self._raw
+        samples = np.frombuffer(held, form.dtype).reshape(-1, form.channels)
+        if form.dtype == "<i4":
             return samples.astype(np.float32) * np.float32(2**-31)
-        return samples.astype(np.float32) if self._form.dtype == "<f4" else samples.astype(np.int16)
+        return samples.astype(np.float32) if form.dtype == "<f4" else samples.astype(np.int16)
 
     def _exactly(self, count: int) -> bytes:
         """`count` bytes, fewer only at the end of the input."""
