@@ -82,7 +82,7 @@ def test_without_sessions_every_candidate_is_judged(room: np.ndarray) -> None:
 
 def test_a_session_ends_at_its_cap_when_nobody_falls_silent(detector: Detector, room: np.ndarray) -> None:
     first = wakes(play(detector, [room]))[0].candidate.decided
-    talk = room[first - 32_000 : first + 24_000]
+    talk = room[68_000:108_000]  # 4.25 to 6.75 s: a sentence about a train
     endless = np.concatenate([room[:first], np.tile(talk, 9)])
     ended = next(event for event in play(detector, [endless]) if isinstance(event, Ended))
     assert (ended.why, ended.at - ended.opened) == ("cap", pytest.approx(SESSION.cap_ms * 16, abs=UNIT))

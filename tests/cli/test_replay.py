@@ -131,7 +131,7 @@ def test_the_floors_table_is_what_a_sweep_needs(wakeword: object, tmp_path: Path
     rows = table(out)
     lines = wakeword("replay", ROOM, "--floor", "--word", "computer", "--json").lines
     verdicts = [line for line in lines if line["event"] != "candidate"]
-    assert len(rows) == len(verdicts) > 2
+    assert len(rows) == len(verdicts) > 1
     for row, line in zip(rows, verdicts, strict=True):
         assert float(row["time_s"]) == line["end_s"]
         assert float(row["stage1"]) == line["stage1"]
