@@ -20,7 +20,8 @@ from wakeword.service.websocket import Service, deliver, parse_reply, start_mess
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "service.md").read_text("utf-8")
 SOUND = bytes(i * 7 % 251 for i in range(176_000))
-OPENED = Open(3, bytes(range(16)), 48_000, 480_000, 15_000, "certificate\n", "checkpoint\n")
+NOTE = "text\n\n— name AAAA\n"
+OPENED = Open(3, bytes(range(16)), 48_000, 480_000, 15_000, NOTE, NOTE)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ START: dict[str, Any] = {
     "cap_bytes": 480_000,
     "cap_ms": 15_000,
     "salt": SALT,
-    "certificate": "certificate\n",
+    "certificate": "wakegate-key/v1\nexample/1\n\n— example/1/device AAAA\n",
     "checkpoint": "example/1\n8\nAAAA\n\n— example/1 BBBB\n",
 }
 AUDIO = bytes(i * 7 % 251 for i in range(20_000))
@@ -90,7 +90,12 @@ def test_a_session_in_messages() -> None:
         ([start(preroll_samples=1.5)], "preroll_samples must be a whole number"),
         ([start(salt="AB" * 16)], "salt must be 32 lower-case hex"),
         ([start(salt=7)], "salt must be 32 lower-case hex"),
-        ([start(checkpoint=None)], "checkpoint must be text"),
+        ([start(word=None)], "word must be text"),
+        ([start(checkpoint=None)], "checkpoint must be one signed note"),
+        ([start(checkpoint="")], "checkpoint must be one signed note"),
+        ([start(checkpoint="no signature\n")], "checkpoint must be one signed note"),
+        ([start(checkpoint=START["checkpoint"] * 2)], "checkpoint must be one signed note"),
+        ([start(certificate="text\n\n— name !!!\n")], "certificate must be one signed note"),
         ([start(cap_bytes=19_999), AUDIO], "more audio than cap_bytes = 19999"),
         ([start(), AUDIO, end(19_998)], "end says 19998 bytes and 20000 came"),
         ([start(), AUDIO, end(None)], "end says None bytes and 20000 came"),
@@ -144,7 +149,7 @@ def run(settings: LocalSettings, *sessions: list[str | bytes]) -> tuple[list[Rec
     return reported, answers
 
 
-def test_a_received_session_is_saved_with_its_facts_and_its_checkpoint(tmp_path: Path) -> None:
+def test_a_received_session_is_saved_with_its_facts_and_its_notes(tmp_path: Path) -> None:
     folder = tmp_path / "received"
     settings = LocalSettings(folder, "127.0.0.1:0")
     (received, second), answers = run(settings, [start(), AUDIO, end(20_000)], [start(), AUDIO[:2_000], end(2_000)])
@@ -159,7 +164,7 @@ def test_a_received_session_is_saved_with_its_facts_and_its_checkpoint(tmp_path:
     beside = json.loads((folder / received.file).with_suffix(".json").read_text())
     assert beside["start"] == START
     assert (beside["bytes"], beside["complete"], beside["problems"]) == (20_000, True, [])
-    assert (folder / "checkpoints.txt").read_text() == (START["checkpoint"] + "\n") * 2
+    assert (folder / "checkpoints.txt").read_text() == f"{START['certificate']}\n{START['checkpoint']}\n" * 2
     assert second.file != received.file
     assert folder.stat().st_mode & 0o077 == 0, "what was said is private"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import sys
 import wave
@@ -92,10 +93,10 @@ def _tell(books: Account, checked: Result, folder: Path) -> None:
     log_bytes = sum(sent.log_bytes for sent in books.sent)
     service_bytes = sum(sent.service_bytes or 0 for sent in books.sent)
     shown.say("")
-    shown.say(f"received audio: {folder / 'received'}")
-    shown.say(f"the log:        {folder / 'evidence'}")
-    check = f"wakeword audit verify {shlex.quote(str(folder / 'evidence'))}"
-    shown.say(f"check it again: {check} --receipts {shlex.quote(str(folder / 'received' / 'checkpoints.txt'))}\n")
+    received, log, kept = (_short(folder / name) for name in ("received", "evidence", "received/checkpoints.txt"))
+    shown.say(f"received audio: {received}")
+    shown.say(f"the log:        {log}")
+    shown.say(f"check it again: {_command()} audit verify {shlex.quote(log)} --receipts {shlex.quote(kept)}\n")
     for problem in books.problems:
         shown.say(f"PROBLEM: {problem}", "bold red")
     for finding in checked.findings:
@@ -108,6 +109,19 @@ def _tell(books: Account, checked: Result, folder: Path) -> None:
         f"bytes in the log {log_bytes:,}, at the service {service_bytes:,}: {'equal' if good else 'SEE ABOVE'}",
         "bold green" if good else "bold red",
     )
+
+
+def _short(path: Path) -> str:
+    """Relative to where the user is, when it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _command() -> str:
+    """How whoever started this can start `wakeword` again."""
+    if shutil.which("wakeword"):
+        return "wakeword"
+    beside = Path(sys.executable).with_name("wakeword")
+    return shlex.quote(_short(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m wakeword"
 
 
 def _tell_json(books: Account, checked: Result, folder: Path) -> None:

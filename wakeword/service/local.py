@@ -30,6 +30,7 @@ from websockets.http11 import Request, Response
 
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
+from wakeword.evidence import note
 
 BYTES_A_SECOND = 2 * RATE_HZ
 MESSAGE_MAX_BYTES = 65_536
@@ -150,13 +151,23 @@ def checked_start(told: dict[str, Any]) -> dict[str, Any]:
         number = told.get(name)
         if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
             raise Refused(f"{name} must be a whole number from {least} to {most}")
-    for name in ("word", "certificate", "checkpoint"):
-        if not isinstance(told.get(name), str):
-            raise Refused(f"{name} must be text")
+    if not isinstance(told.get("word"), str):
+        raise Refused("word must be text")
+    for name in ("certificate", "checkpoint"):
+        if not _is_one_note(told.get(name)):
+            raise Refused(f"{name} must be one signed note")
     salt = told.get("salt")
     if not isinstance(salt, str) or len(salt) != 32 or any(c not in "0123456789abcdef" for c in salt):
         raise Refused("salt must be 32 lower-case hex digits")
     return told
+
+
+def _is_one_note(text: object) -> bool:
+    """Form alone: whose signature it is, only who has the device's key can tell."""
+    try:
+        return isinstance(text, str) and len(note.parse_notes(text)) == 1
+    except note.NoteError:
+        return False
 
 
 def _parsed(message: str) -> dict[str, Any]:
@@ -170,7 +181,7 @@ def _parsed(message: str) -> dict[str, Any]:
 
 
 def save(intake: Intake, folder: Path) -> Received:
-    """Write the session's WAV and JSON, and add its checkpoint to checkpoints.txt; returns it with its file's name."""
+    """Write the session's WAV and JSON, and add its two notes to checkpoints.txt; returns it with its file's name."""
     received = intake.result()
     stem = f"{time.strftime('%Y-%m-%dT%H-%M-%SZ', time.gmtime())}-session{received.session}"
     for number in range(1, 1_000):
@@ -188,7 +199,7 @@ def save(intake: Intake, folder: Path) -> Received:
     beside = {**asdict(received), "file": path.name, "start": intake.start}
     path.with_suffix(".json").write_text(json.dumps(beside, indent=2) + "\n")
     with (folder / "checkpoints.txt").open("a") as notes:
-        notes.write(intake.start["checkpoint"].rstrip("\n") + "\n\n")
+        notes.writelines(intake.start[name].strip("\n") + "\n\n" for name in ("certificate", "checkpoint"))
     return Received(**{**asdict(received), "file": path.name})
 
 
