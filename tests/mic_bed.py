@@ -1,0 +1,110 @@
+"""A microphone without hardware: a PulseAudio server of our own whose loudspeaker is wired to its microphone.
+
+The null sink runs at 16 kHz, so that what is played arrives sample for sample. PortAudio reaches it through ALSA's
+pulse plugin and a configuration of its own (ALSA_CONFIG_PATH): the machine's sound is neither heard nor disturbed.
+Needs the packages pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2; any user will do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+RATE_HZ = 16_000
+TOOLS = ("pulseaudio", "pactl", "paplay")
+HANG_S = 60
+
+_SERVER = """.fail
+load-module module-native-protocol-unix socket={socket} auth-anonymous=1
+load-module module-null-sink sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes
+load-module module-remap-source source_name=mic master=speaker.monitor channels=1 channel_map=mono {unmixed}
+set-default-sink speaker
+set-default-source mic
+"""
+_UNMIXED = "master_channel_map=mono remix=no"
+_ALSA = """pcm.!default {{ type pulse server "unix:{socket}" hint {{ show on description "default" }} }}
+ctl.!default {{ type pulse server "unix:{socket}" }}
+pcm.mic {{ type pulse server "unix:{socket}" device mic hint {{ show on description "microphone" }} }}
+"""
+
+
+def missing() -> str:
+    """What has to be installed first, or ""."""
+    absent = [tool for tool in TOOLS if not shutil.which(tool)]
+    if absent:
+        return f"no {', '.join(absent)}: apt-get install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
+    return ""
+
+
+class MicBed:
+    """The server, as a context manager; `environment` is what a process needs to find the microphone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = folder / "native"
+        self.environment = {
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "PULSE_COOKIE": str(folder / "cookie"),
+            "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+        }
+
+    def __enter__(self) -> MicBed:
+        self._folder.mkdir()
+        (self._folder / "asound.conf").write_text(_ALSA.format(socket=self._socket))
+        (self._folder / "server.pa").write_text(_SERVER.format(socket=self._socket, unmixed=_UNMIXED))
+        command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disallow-exit"]
+        command += ["--realtime=no", "--high-priority=no", "--log-level=error", "-F", str(self._folder / "server.pa")]
+        own = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)}
+        self._log = (self._folder / "log").open("w")
+        self._server = subprocess.Popen(
+            command, env=own, stdin=subprocess.DEVNULL, stderr=self._log, start_new_session=True
+        )
+        until = time.monotonic() + HANG_S
+        while self._try("pactl", "info").returncode != 0:
+            assert self._server.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < until, "pulseaudio does not answer"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.send_signal(signal.SIGCONT)
+        self._server.kill()
+        self._server.wait()
+        self._log.close()
+
+    def play(self, recording: Path) -> None:
+        """Play a recording into the room; returns when it has been played."""
+        self._run("paplay", "--device=speaker", "--latency-msec=500", str(recording))
+
+    def control(self, *words: str) -> str:
+        """`pactl`, as `control("suspend-source", "mic", "1")`; what it printed."""
+        return self._run("pactl", *words)
+
+    def unplug(self) -> None:
+        """No microphone and no loudspeaker is left."""
+        for module in ("module-remap-source", "module-null-sink"):
+            self.control("unload-module", module)
+
+    def freeze(self) -> None:
+        """The server stops as it stands: no end of any stream, no error, nothing."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def listeners(self) -> int:
+        """How many streams are open on the microphone, but for the wire from the loudspeaker."""
+        streams = self.control("list", "short", "source-outputs").splitlines()
+        return sum("module-remap-source.c" not in stream for stream in streams)
+
+    def _run(self, *command: str) -> str:
+        ended = self._try(*command)
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+        return ended.stdout
+
+    def _try(self, *command: str) -> subprocess.CompletedProcess[str]:
+        own = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)}
+        return subprocess.run(
+            command, env=own | self.environment, capture_output=True, text=True, check=False, timeout=HANG_S
+        )
