@@ -35,7 +35,7 @@ No speaker or source below was trained on, but the operating points were chosen 
 
 ## Measured on the dev fold
 {_points(folder, table)}
-False accepts over {table.hours:.2f} h of speech of other sources in ten languages (read, acted, children, prompts). Noise is household, babble and music
+False accepts over {table.hours:.2f} h of other sources: speech in ten languages (read, acted, children, prompts), music, household noise. Noise is household, babble and music
 in equal parts, over the word's active part.
 
 ### Misses by speaker, default point, clean and at 10 dB

@@ -45,7 +45,7 @@ class Chosen:
     hours: float
 
 
-def read(path: Path, word: str, kinds: str = "speech/") -> Sweep:
+def read(path: Path, word: str, kinds: str = "") -> Sweep:
     """Read `sweep.py`'s table; negatives are the files whose path begins with `kinds`."""
     utterances: dict[str, list[list[float]]] = {name: [] for name in CONDITIONS}
     speakers: dict[str, list[str]] = {name: [] for name in CONDITIONS}

@@ -72,16 +72,33 @@ def wake_words(folder: Path, fold: str) -> list[Spoken]:
 
 
 def synthetic(folder: Path) -> list[Spoken]:
-    """Clips written by `synthesize.py`; 50 ms of margin stand around each."""
+    """Clips written by `synthesize.py`; 50 ms of margin stand around each.
+
+    Where a request follows the word, the word ends where the pause between them begins; clips without one are left out.
+    """
     margin = RATE_HZ // 20
     with (folder / "index.csv").open(newline="") as file:
         clips = list(csv.reader(file))
     found: list[Spoken] = []
-    for name, kind, _text, voice, _engine in clips:
+    for name, kind, text, voice, _engine in clips:
         sound = read(folder / name)
-        if len(sound) < 3 * RATE_HZ:
-            found.append(Spoken(kind, sound, margin, len(sound) - margin, voice, name))
+        end = pause(sound) if text.startswith(f"{kind},") else len(sound) - margin
+        if end and len(sound) < 4 * RATE_HZ:
+            found.append(Spoken(kind, sound, margin, end, voice, name))
     return found
+
+
+def pause(sound: Float32) -> int:
+    """The sample at which the longest quiet stretch between 0.35 and 1.2 s begins; 0 if none lasts 50 ms."""
+    hop = RATE_HZ // 100
+    level = np.sqrt(np.mean(sound[: len(sound) // hop * hop].reshape(-1, hop) ** 2, axis=1))
+    quiet = level[35:120] < 0.06 * level.max()
+    longest, place, run = 4, 0, 0
+    for frame, silent in enumerate(quiet):
+        run = run + 1 if silent else 0
+        if run > longest:
+            longest, place = run, frame - run + 1
+    return (35 + place) * hop if place else 0
 
 
 def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -> augment.Surroundings:

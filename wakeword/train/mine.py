@@ -1,4 +1,4 @@
-"""Collect what stage 1 lets through in speech that has none of the words: stage 2 is trained on exactly that.
+"""Collect what stage 1 lets through in speech, music and noise that have none of the words: stage 2 learns from just that.
 
     python -m wakeword.train.mine stage1.pt OUT --corpora DIR [--passes 2] [--floor 0.1]
 
@@ -57,7 +57,7 @@ def candidates(model: Stage1, sound: Float32, floor: float) -> list[tuple[int, i
 def mine(model: Stage1, words: list[str], out: Path, corpora: Path, passes: int, floor: float, seed: int) -> None:
     """Write the pool; prints progress and time left."""
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
-    files = corpus.rows(corpora, "train", "speech/")
+    files = corpus.rows(corpora, "train", "noise/") + corpus.rows(corpora, "train", "speech/")
     clips, rows, began = [], [], time.monotonic()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])

@@ -26,6 +26,11 @@ AROUND: list[str] = [  # said by the same voices, so that a voice is never a sig
     "how do you spell necessary", "next song please", "yes", "no, not that one", "could you open the window",
     "she sells sea shells by the sea shore", "he works at the office on monday", "one two three four five six seven",
 ]
+REQUESTS: list[str] = [  # what follows the word in one breath: it is then shorter than when said alone
+    "what time is it?", "turn on the light.", "play some music.", "tell me the weather.", "set a timer for ten minutes.",
+    "call my mother.", "stop.", "add milk to the shopping list.", "how are you?", "good night.", "turn it up.",
+    "where is my phone?", "what is new?", "open the door.", "wake me at seven.", "is it raining?",
+]
 
 
 def near_misses(word: str) -> list[str]:

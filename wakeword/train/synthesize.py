@@ -22,7 +22,7 @@ import soundfile
 from wakeword.train import phrases, voices
 
 WORDS = ("computer", "jarvis", "alexa")
-ROUNDS, HELD_ROUNDS = 300, 40  # positives a word; Kokoro takes about 1.2 s of one core a clip
+ROUNDS, HELD_ROUNDS, REQUEST_ROUNDS = 300, 40, 80  # positives a word; Kokoro takes about 1.2 s of one core a clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def plan(words: tuple[str, ...], *, held: bool) -> Iterator[Clip]:
             yield Clip("around", str(random.choice(phrases.AROUND)), "kokoro", voices.pick(random, held=held), _speed(random))
     if not held:
         yield from _small_engines(words)
+        yield from _requests(words)
 
 
 def _small_engines(words: tuple[str, ...]) -> Iterator[Clip]:
@@ -59,6 +60,14 @@ def _small_engines(words: tuple[str, ...]) -> Iterator[Clip]:
                     yield Clip(word, word, engine, name, speed)
                 for near in random.permutation(phrases.near_misses(word))[:12]:
                     yield Clip(f"near:{word}", str(near), engine, name, 1.0)
+
+
+def _requests(words: tuple[str, ...]) -> Iterator[Clip]:
+    for number in range(REQUEST_ROUNDS):
+        random = np.random.default_rng([13, number])
+        for word in words:
+            text = f"{word}, {random.choice(phrases.REQUESTS)}"
+            yield Clip(word, text, "kokoro", voices.pick(random), _speed(random))
 
 
 def _speed(random: np.random.Generator) -> float:

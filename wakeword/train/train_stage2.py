@@ -92,11 +92,18 @@ def forward(model: Stage2, samples: Tensor) -> Tensor:
     return model.head(embeddings.float())
 
 
-def train(drawer: Drawer, package: Path, out: Path, words: int, epochs: int, seed: int) -> None:
-    """Write `out/stage2.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch."""
+def train(
+    drawer: Drawer, package: Path, out: Path, words: int, epochs: int, seed: int, *, start: Path | None = None
+) -> None:
+    """Write `out/stage2.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch.
+
+    `start` is an earlier `stage2.pt` to go on from, at a third of the rates.
+    """
     torch.manual_seed(seed)
     model = Stage2(words)
     start_from(model, package)
+    if start:
+        model.load_state_dict(torch.load(start, weights_only=True))
     model = model.to(memory_format=torch.channels_last)
     groups = [
         {"params": list(model.embedding.parameters()), "peak": EMBEDDING_RATE},
@@ -117,7 +124,7 @@ def train(drawer: Drawer, package: Path, out: Path, words: int, epochs: int, see
         for _ in range(batches):
             samples, word = drawer.draw(BATCH, random)
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, batches * epochs, group["peak"])
+                group["lr"] = learning_rate(step, batches * epochs, group["peak"] / (3 if start else 1))
             value = loss(forward(model, samples), word)
             optimiser.zero_grad(set_to_none=True)
             value.backward()
@@ -142,13 +149,14 @@ def main() -> None:
     parser.add_argument("--words", default="computer,jarvis,alexa")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     words = tuple(given.words.split(","))
     drawer = Drawer([Pool(folder, words) for folder in [*given.pools, *given.mined]], words)
-    train(drawer, given.embedding, given.out, len(words), given.epochs, given.seed)
+    train(drawer, given.embedding, given.out, len(words), given.epochs, given.seed, start=given.start)
 
 
 if __name__ == "__main__":
