@@ -1,0 +1,60 @@
+"""What the wheel carries is what lies in the repository, and what is installed is what was tested."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import wakeword
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+    code = {".".join(path.relative_to(REPOSITORY).parent.parts) for path in (REPOSITORY / "wakeword").rglob("*.py")}
+    assert listed == code | {"wakeword.data", "wakeword.models"}
+
+
+def test_every_other_file_of_the_package_is_carried() -> None:
+    carried = {
+        path
+        for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for path in _folder(package).glob(pattern)
+    }
+    lying = [path for folder in ("wakeword", "models") for path in (REPOSITORY / folder).rglob("*") if path.is_file()]
+    assert {path for path in lying if path.suffix not in (".py", ".pyc")} == {
+        path for path in carried if path.is_file()
+    }
+
+
+def _folder(package: str) -> Path:
+    return REPOSITORY / ("models" if package == "wakeword.models" else package.replace(".", "/"))
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert PROJECT["project"]["version"] == wakeword.__version__
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## (?:Unreleased|{re.escape(wakeword.__version__)}\b)", changelog, re.MULTILINE)
+
+
+@pytest.mark.parametrize("group", ["dependencies", "dev"])
+def test_every_dependency_is_pinned_at_a_version_it_allows(group: str) -> None:
+    project = PROJECT["project"]
+    wanted = project["dependencies"] if group == "dependencies" else project["optional-dependencies"][group]
+    pinned = dict(
+        line.split("==") for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if line[:1].isalnum()
+    )
+    for requirement in wanted:
+        name, _, least = requirement.partition(">=")
+        assert name.lower() in pinned, f"{name} is not in constraints.txt"
+        assert not least or _numbers(pinned[name.lower()].split(";")[0]) >= _numbers(least)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
