@@ -109,11 +109,19 @@ def books(*told: Told, problems: tuple[str, ...] = ()) -> Account:
 def test_the_tables_name_scores_seconds_and_bytes() -> None:
     account = books(Told(ASKED, 0.9, 0.8, "computer", (1,), 2.0), Told(NEAR, None, None, "", (), 0.0))
     printed = text(told_table(account), sent_table(account))
-    assert "2.0 of 2.0 s, session 1" in printed
+    assert "2.0 of 2.0 s, 1" in printed
     assert "nothing" in printed
-    assert "0.50 to 3.50 s" in printed
+    assert "0.50–3.50" in printed
     assert printed.count("96,000") == 2
     assert "silence" in printed
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal() -> None:
+    sent = Sent(12, "computer", 0.9, 0.8, "cap_ms", 480_000, 480_000, 100.25, 115.25, ())
+    out = io.StringIO()
+    Console(file=out, width=80).print(sent_table(Account([], [sent], [], [])))
+    assert "…" not in out.getvalue()
+    assert all(figure in out.getvalue() for figure in ("12", "0.90 0.80", "100.25–115.25", "its time cap", "480,000"))
 
 
 def test_a_disagreement_stands_in_the_table() -> None:

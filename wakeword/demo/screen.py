@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -35,7 +36,7 @@ class Screen:
         self._subtitles = list(lines)
         self._session: int | None = None
         self._now_s = 0.0
-        self._live = Live(Text(), console=self.console, refresh_per_second=8, transient=True)
+        self._live = Live(Text(), console=self.console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -58,7 +59,7 @@ class Screen:
             case "level":
                 line = self._level(event)
                 if self.console.is_terminal:
-                    self._live.update(line)
+                    self._live.update(line, refresh=True)
                 else:
                     self.say(line.plain.rstrip())
             case "open":
@@ -103,15 +104,20 @@ def score(value: float | None) -> str:
 
 def told_table(account: Account) -> Table:
     """Each line of the room and what became of it."""
-    table = Table(title="What was said, and what became of it", title_justify="left", show_edge=False)
-    for name in ("at", "said", "how", "stage 1", "stage 2", "became", "left the machine"):
-        table.add_column(name, justify="right" if name in ("at", "stage 1", "stage 2") else "left")
+    table = _table("What was said, and what became of it")
+    table.add_column("at", justify="right")
+    table.add_column("said")
+    table.add_column("stages", no_wrap=True)
+    table.add_column("became")
+    table.add_column("left, in session")
     for told in account.told:
         line = told.line
         sessions = ", ".join(str(session) for session in told.sessions)
-        left = f"{told.left_s:.1f} of {line.end_s - line.start_s:.1f} s, session {sessions}" if sessions else "nothing"
-        scores = (score(told.stage1), score(told.stage2))
-        table.add_row(clock(line.start_s), line.what, line.how, *scores, became(told), left, style=_style(told))
+        left = f"{told.left_s:.1f} of {line.end_s - line.start_s:.1f} s, {sessions}" if sessions else "nothing"
+        said = f"{line.what} ({line.how})"
+        table.add_row(
+            clock(line.start_s), said, _both(told.stage1, told.stage2), became(told), left, style=_style(told)
+        )
     return table
 
 
@@ -137,20 +143,31 @@ def _style(told: Told) -> str:
 
 
 def sent_table(account: Account) -> Table:
-    """Each session, in the log's words and the service's."""
-    table = Table(title="What was sent", title_justify="left", show_edge=False)
-    left = ("woken by", "ended by", "the two agree")
-    names = ("session", "woken by", "stage 1", "stage 2", "of the room", "ended by", "bytes, log", "bytes, service")
-    for name in (*names, "the two agree"):
-        table.add_column(name, justify="left" if name in left else "right")
+    """Each session, in the log's words and the service's. Fits 80 columns."""
+    table = _table("What was sent")
+    for name in ("no.", "woken by", "stages", "room, s", "ended by", "log says", "service", "agree"):
+        table.add_column(
+            name, justify="right" if name in ("no.", "log says", "service") else "left", no_wrap=name != "agree"
+        )
     for sent in account.sent:
-        place = "?" if sent.start_s is None else f"{sent.start_s:.2f} to {sent.end_s:.2f} s"
+        place = "?" if sent.start_s is None else f"{sent.start_s:.2f}–{sent.end_s:.2f}"
         theirs = "none" if sent.service_bytes is None else f"{sent.service_bytes:,}"
         agree = Text("yes", "green") if not sent.problems else Text("; ".join(sent.problems), "bold red")
-        scores = (score(sent.stage1), score(sent.stage2))
-        ours = (ENDS.get(sent.why, sent.why), f"{sent.log_bytes:,}", theirs)
-        table.add_row(str(sent.session), sent.word or "?", *scores, place, *ours, agree)
+        ended = ENDS.get(sent.why, sent.why)
+        scores = _both(sent.stage1, sent.stage2)
+        table.add_row(str(sent.session), sent.word or "?", scores, place, ended, f"{sent.log_bytes:,}", theirs, agree)
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True
+    )
+
+
+def _both(stage1: float | None, stage2: float | None) -> str:
+    """Two scores, or a dash where nothing was scored."""
+    return "-" if stage1 is None else f"{stage1:.2f} {score(stage2).strip()}"
 
 
 def conclusions(account: Account) -> list[str]:
