@@ -499,7 +499,7 @@ def test_order_of_system_calls(bench: Bench, tmp_path: Path) -> None:
     log = str(bench.folder / "log")
     calls = []
     for line in trace.read_text().splitlines():
-        call = re.match(r"\d+ (\w+)\((\d+)<([^>]*)>(.*)", line)
+        call = re.match(r"\d+ +(\w+)\((\d+)<([^>]*)>(.*)", line)
         if call and call[3].endswith(".seg"):
             calls.append(f"{call[1]} segment")
         elif call and call[3] == log and call[1] == "fsync":
