@@ -118,7 +118,11 @@ class Running:
         """An orderly end. Returns the exit code."""
         os.kill(self.pid(), signal.SIGTERM)
         os.close(self.to_gate)
-        return self.process.wait()
+        return self.ended()
+
+    def ended(self) -> int:
+        """The exit code; one that lives on although it should not fails the test instead of holding it up for ever."""
+        return self.process.wait(timeout=60)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -215,7 +219,7 @@ def test_a_session_arrives_byte_for_byte(bench: Bench) -> None:
 def test_a_weak_wake_uploads_nothing_and_ends_the_gate(bench: Bench) -> None:
     gate = bench.start()
     gate.say(HELLO, gate.wake(stage2_ppm=499_999))
-    assert gate.process.wait() == 1
+    assert gate.ended() == 1
     assert os.read(gate.uplink_in, 100) == b""
     assert [record["code"] for record in bench.records("fault")] == ["score"]
     assert gate.process.stderr is not None
@@ -310,7 +314,7 @@ def test_forged_frames_close_the_gate_for_this_start(bench: Bench, what: str, fo
     gate = bench.start()
     gate.say(HELLO)
     os.write(gate.to_gate, forged)
-    assert gate.process.wait() == 1
+    assert gate.ended() == 1
     assert os.read(gate.uplink_in, 100) == b"", what
     assert [(record["code"], record["latch"]) for record in bench.records("fault")] == [(code, True)]
     assert [record["why"] for record in bench.records("stop")] == ["fault"]
@@ -321,14 +325,14 @@ def test_nonsense_from_the_uplink_closes_too(bench: Bench) -> None:
     gate.say(HELLO, gate.wake())
     gate.heard(gate.uplink_in, Upload)
     os.write(gate.uplink_out, encode(HELLO))
-    assert gate.process.wait() == 1
+    assert gate.ended() == 1
     assert [session.why for session in bench.check().sessions] == ["proto"]
 
 
 def test_other_models_than_the_policys_do_not_pass_hello(bench: Bench) -> None:
     gate = bench.start()
     gate.say(Hello(M2, M1))
-    assert gate.process.wait() == 1
+    assert gate.ended() == 1
     assert [record["code"] for record in bench.records("fault")] == ["model"]
 
 
@@ -339,7 +343,7 @@ def test_listen_dies(bench: Bench, rest: bytes) -> None:
     gate.heard(gate.uplink_in, Upload)
     os.write(gate.to_gate, rest)
     os.close(gate.to_gate)
-    assert gate.process.wait() == 1
+    assert gate.ended() == 1
     assert [session.why for session in bench.check().sessions] == ["listen"]
     assert [record["code"] for record in bench.records("fault")] == ["eof"]
 
@@ -348,7 +352,7 @@ def test_a_stop_that_listen_does_not_follow_ends_all_the_same(bench: Bench) -> N
     gate = bench.start()
     gate.say(HELLO)
     gate.process.send_signal(signal.SIGTERM)
-    assert gate.process.wait() == 0
+    assert gate.ended() == 0
     assert [record["why"] for record in bench.records("stop")] == ["shutdown"]
 
 
@@ -380,7 +384,7 @@ def test_the_quota_holds_across_a_crash(bench: Bench) -> None:
 def test_a_second_gate_on_the_same_log_does_not_start(bench: Bench) -> None:
     bench.start()
     second = bench.start(wait=False)
-    assert second.process.wait() == 2
+    assert second.ended() == 2
     assert second.process.stderr is not None
     assert b"another gate writes this log" in second.process.stderr.read()
 
@@ -398,7 +402,7 @@ def test_wrong_settings_are_named_without_a_traceback(argument: list[str], compl
 
 def test_a_policy_beyond_the_hard_limits_does_not_start(bench: Bench) -> None:
     gate = bench.start(wait=False, cap_ms=60_001)
-    assert gate.process.wait() == 2
+    assert gate.ended() == 2
     assert gate.process.stderr is not None
     assert b"cap_ms = 60001 is outside 1 to 60000" in gate.process.stderr.read()
     assert list((bench.folder / "log").iterdir()) == []
@@ -422,7 +426,7 @@ def strace(*options: str) -> tuple[str, ...]:
 def test_a_missing_wall_is_named_and_nothing_starts(bench: Bench, call: str, tmp_path: Path) -> None:
     lie = strace("-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error=ENOSYS")
     gate = bench.start(wrapped_by=lie, wait=False)
-    assert gate.process.wait() == 2
+    assert gate.ended() == 2
     assert gate.process.stderr is not None
     assert re.search(rb"Landlock|system call filter", gate.process.stderr.read())
     assert list((bench.folder / "log").glob("*.seg")) == []
@@ -433,7 +437,7 @@ def test_a_missing_wall_is_named_and_nothing_starts(bench: Bench, call: str, tmp
 def test_a_wall_that_only_claims_to_stand_is_found_by_trying(bench: Bench, call: str) -> None:
     lie = strace("-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:retval=0")
     gate = bench.start(wrapped_by=lie, wait=False)
-    assert gate.process.wait() == 2
+    assert gate.ended() == 2
     assert gate.process.stderr is not None
     assert re.search(rb"wall missing: (mic|mic, net)\b", gate.process.stderr.read())
 
@@ -459,13 +463,13 @@ def injected(bench: Bench, injection: str, *, on_segment: bool) -> tuple[str, ..
 def test_a_wake_under_a_disk_fault(bench: Bench, fault: str, on_segment: bool, injection: str) -> None:
     gate = bench.start(wrapped_by=injected(bench, injection, on_segment=on_segment))
     gate.say(HELLO, gate.wake())
-    assert gate.process.wait() == 74, fault
+    assert gate.ended() == 74, fault
     assert os.read(gate.uplink_in, 100) == b""
     assert os.read(gate.from_gate, 100) == b""
     assert gate.process.stderr is not None
     assert b"nothing opens any more" in gate.process.stderr.read()
     again = bench.start(wait=False)
-    assert again.process.wait() == 74
+    assert again.ended() == 74
     assert len(list((bench.folder / "log").glob("*.seg"))) == 1
     (bench.folder / "log" / "failed").unlink()  # as a restart of the machine would
     assert bench.start().stop() == 0
@@ -479,7 +483,7 @@ def test_death_at_the_moment_of_the_commit_lets_nothing_pass(bench: Bench, momen
     path = ("-P", f"{bench.folder}/log/00000001.seg") if call == "write" else ()
     gate = bench.start(wrapped_by=strace("-o", "/dev/null", *path, "-e", f"trace={call}", "-e", f"inject={moment}"))
     gate.say(HELLO, gate.wake())
-    gate.process.wait()
+    gate.ended()
     assert os.read(gate.uplink_in, 100) == b""
     assert bench.start().stop() == 0
     bench.check()
