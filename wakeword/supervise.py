@@ -61,6 +61,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._unread: dict[str, bytes] = {}
         self._kept_end = -1
+        self._nudged, self._nudge = os.pipe()  # wakes `lines` up when a signal handler has asked to stop
         self._deadlines: dict[str, float] = {}
         self._late: set[str] = set()
         self._stopping = False
@@ -89,6 +90,8 @@ class Supervisor:
         """Ask for an orderly end, listen first; `lines` goes on until it has come. A signal handler may call this."""
         self._stopping = True
         self._tell(LISTEN, signal.SIGTERM)
+        if self._nudge >= 0:
+            os.write(self._nudge, b".")
 
     def lines(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Each status line of the three as it comes, and `{"from": "run", …}` of our own. Ends when they have ended."""
@@ -97,7 +100,9 @@ class Supervisor:
                 if key.fd not in self._selector.get_map():
                     continue  # closed while an earlier one of this round was seen to
                 name, what = key.data
-                if what == "status":
+                if what == "nudge":
+                    os.read(key.fd, 64)
+                elif what == "status":
                     yield from self._read_status(name, key.fd)
                 elif self._processes[name].poll() is not None:
                     self._selector.unregister(key.fd)
@@ -117,6 +122,7 @@ class Supervisor:
             from_uplink=from_uplink[0], status=status[GATE][1],
         )  # fmt: skip
         listen = replace(plan.listen, to_gate=to_gate[1], from_gate=to_listen[0], status=status[LISTEN][1])
+        self._selector.register(self._nudged, selectors.EVENT_READ, ("run", "nudge"))
         self._kept_end = os.dup(to_gate[1])
         try:
             self._spawn(UPLINK, to_json(uplink), (to_uplink[0], from_uplink[1], status[UPLINK][1]))
@@ -218,9 +224,10 @@ class Supervisor:
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
             os.close(key.fd)
-        if self._kept_end >= 0:
-            os.close(self._kept_end)
-            self._kept_end = -1
+        for end in (self._kept_end, self._nudge):
+            if end >= 0:
+                os.close(end)
+        self._kept_end = self._nudge = -1
         self._selector.close()
 
 

@@ -159,6 +159,24 @@ def test_devices_are_listed_with_what_they_hear(bed: MicBed, tmp_path: Path, roo
     assert loud["level"]["rms_dbfs"] > -20
 
 
+def test_the_shipped_alsa_configuration_finds_the_sound_server(bed: MicBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = Path(__file__).parent.parent.parent / "configs" / "asound-pulse.conf"
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(shipped))
+    (found,) = devices("--seconds", "0.5")
+    assert (found["name"], found["default"], found["trouble"]) == ("default", True, "")
+
+
+def test_no_microphone_at_all_is_an_error_that_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "none.conf").write_text("pcm.none { type plug slave.pcm null hint { show off } }\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "none.conf"))
+    command = [sys.executable, "-m", "wakeword", "devices"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
+    assert ended.returncode == 3
+    assert ended.stderr == "wakeword: no microphone was found (docs/microphone.md says what to look at)\n"
+
+
 def test_a_device_that_does_not_exist_is_named_with_those_that_do(
     bed: MicBed, tmp_path: Path, receiver: Service
 ) -> None:

@@ -128,14 +128,28 @@ def test_when_one_process_dies_all_end_and_it_is_named(
     verify(daemon.evidence)
 
 
-def test_when_the_supervisor_dies_nobody_goes_on_listening(tmp_path: Path, recorded: Path, receiver: Service) -> None:
-    with Daemon(tmp_path, receiver.url, "--word", LOUD, "--input", str(recorded)) as daemon:
+def test_when_the_supervisor_dies_nobody_goes_on_listening(tmp_path: Path, receiver: Service) -> None:
+    reader, writer = os.pipe()  # an input that neither speaks nor ends
+    with Daemon(tmp_path, receiver.url, "--word", LOUD, "--input", "-", stdin=reader) as daemon:
+        os.close(reader)
         daemon.event("listen", "listening")
         watched = [os.pidfd_open(pid) for pid in daemon.pids().values()]
         daemon.process.kill()
         for descriptor in watched:
             assert select.select([descriptor], [], [], HANG_S)[0]
             os.close(descriptor)
+    os.close(writer)
+
+
+def test_a_process_that_does_not_end_when_told_is_killed_and_named(
+    tmp_path: Path, recorded: Path, receiver: Service
+) -> None:
+    with Daemon(tmp_path, receiver.url, "--word", LOUD, "--input", str(recorded)) as daemon:
+        daemon.event("listen", "listening")
+        os.kill(daemon.pids()["listen"], signal.SIGSTOP)
+        assert daemon.stop() == 128 + signal.SIGKILL
+        assert "wakeword: listen did not end within 3 s and was killed" in daemon.stderr()
+    verify(daemon.evidence)
 
 
 def test_muted_in_a_session_it_ends_and_unmuted_it_listens_again(
