@@ -18,7 +18,7 @@ ORDER = [
     "evidence", "outside", "states", "selftest", "gate",
     "model", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
-    "config", "places", "supervise", "plan", "display", "demo",
+    "config", "places", "supervise", "plan", "display", "demo", "bench",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily
@@ -28,8 +28,8 @@ RESERVED = {
     "torch": {"train"}, "onnx": {"train"}, "scipy": {"train"}, "pyroomacoustics": {"train"}, "hibari": {"train"},
     "librosa": set(), "numba": set(),
     "onnxruntime": {"model", "train"},
-    "pydantic": {"config"}, "rich": {"demo", "display", "cli"}, "yaml": {"config", "demo", "model", "train"},
-    "sounddevice": {"source"}, "soundfile": {"source", "demo", "train"}, "soxr": {"source", "train"},
+    "pydantic": {"config"}, "rich": {"bench", "cli", "demo", "display"}, "yaml": {"bench", "config", "demo", "model", "train"},
+    "sounddevice": {"source"}, "soundfile": {"bench", "source", "demo", "train"}, "soxr": {"source", "train"},
     "webrtcvad": {"pipeline"}, "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip

@@ -48,7 +48,7 @@ def test_every_dependency_is_pinned_at_a_version_it_allows(group: str) -> None:
     project = PROJECT["project"]
     wanted = project["dependencies"] if group == "dependencies" else project["optional-dependencies"][group]
     pinned = dict(
-        line.split("==") for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if line[:1].isalnum()
+        line.lower().split("==")[:2] for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if "==" in line
     )
     for requirement in wanted:
         name, _, least = requirement.partition(">=")

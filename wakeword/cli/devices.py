@@ -11,9 +11,9 @@ from wakeword.source.level import Level, measure
 from wakeword.source.microphone import Device, Microphone, devices, find
 
 EXAMPLES = """examples:
-  wakeword devices                   all microphones, each heard for a second
-  wakeword devices --device usb      one of them
-  wakeword devices --no-level --json a list for a program
+  wakeword devices                    all microphones, each heard for a second
+  wakeword devices --device usb       one of them
+  wakeword devices --no-level --json  a list for a program
 
 dead: every sample is the same, as from a muted or broken microphone. clipped: samples at full scale; lower the gain.
 Speech at a usual distance should reach about -40 to -20 dBFS. No microphone listed: docs/microphone.md."""

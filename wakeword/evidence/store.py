@@ -4,7 +4,7 @@ One commit is one group of records and the seal over them, appended by one write
 then does anyone learn of it. A start never touches an old file: it makes a new one, whose second record says what the
 last one left behind. An error while writing is the end: nothing is retried, nothing more is written, nothing opens.
 
-    commit:  write(records + seal)  fdatasync           the order that tests/processes/test_order.py sees from outside
+    commit:  write(records + seal)  fdatasync           the order that tests/processes/test_gate.py sees from outside
     start:   write(head + records + seal)  fdatasync  fsync(folder)
 """
 
