@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -131,7 +130,7 @@ class Hearing:
         self._gate.flush(0.0)
 
     def _muted(self) -> bool:
-        return bool(self._settings.mute_file) and Path(self._settings.mute_file).exists()
+        return bool(self._settings.mute_file) and os.path.exists(self._settings.mute_file)  # noqa: PTH110  # every block: Path takes 5 x as long
 
     def _wait_muted(self) -> None:
         """The source is closed. Ticks go on: they say that nothing was heard."""
@@ -163,7 +162,7 @@ def open_feed(source: SourceSettings, fault: Callable[[str], object], *, again: 
         return StdinSource(sys.stdin.fileno(), source.rate_hz, source.channels, source.channel)
     if source.kind == "file":
         module = importlib.import_module("wakeword.source.file")  # soundfile: not in the microphone's process
-        feed: Feed = module.FileSource(source.name, source.channel, block_s=BLOCK_SAMPLES / RATE_HZ)
+        feed: Feed = module.FileSource(source.name, source.channel)
         return feed
     if again:
         reread_devices()

@@ -42,7 +42,8 @@ def mel_bank() -> Float32:
 def log_mel(samples: Int16) -> Float32:
     """(352 + 160 n,) int16 -> (n, 40) natural log of power, floor `FLOOR`. The first 352 samples are context only."""
     scaled = samples.astype(np.float32) * np.float32(1 / 32768)
-    windows = np.lib.stride_tricks.sliding_window_view(scaled, WINDOW_SAMPLES)[::HOP_SAMPLES]  # (n, 512)
+    count = (len(scaled) - OVERLAP_SAMPLES) // HOP_SAMPLES
+    windows = np.ndarray((count, WINDOW_SAMPLES), np.float32, scaled, strides=(4 * HOP_SAMPLES, 4))  # (n, 512), a view
     spectrum = np.fft.rfft(windows * _HANN, axis=1)  # (n, 257) complex64
     power = spectrum.real**2 + spectrum.imag**2
     return np.log(np.maximum(power @ _BANK, np.float32(FLOOR)))
