@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,21 @@ def test_a_boot_has_another_name_in_each_log() -> None:
     assert len(boot_name("one/1", "boot")) == 32
 
 
-def test_reading_gives_the_file(tmp_path: Path) -> None:
-    (tmp_path / "f").write_bytes(b"abc")
-    assert read_durable(tmp_path / "f") == b"abc"
+def test_reading_asks_the_disk_and_not_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, calls = tmp_path / "f", list[str]()
+    path.write_bytes(b"abc")
+    sync, advise = os.fsync, os.posix_fadvise
+
+    def synced(descriptor: int) -> None:
+        calls.append("sync")
+        sync(descriptor)
+
+    def advised(*given: int) -> None:
+        calls.append("drop" if given[1:] == (0, 0, os.POSIX_FADV_DONTNEED) else f"other {given}")
+        advise(*given)
+        path.write_bytes(b"new")  # so that a reading before this point would show
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "posix_fadvise", advised)
+    assert read_durable(path) == b"new"
+    assert calls == ["sync", "drop"]
