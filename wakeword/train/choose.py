@@ -68,12 +68,11 @@ def read(path: Path, word: str, kinds: str = "") -> Sweep:
 
 
 def false_accepts(sweep: Sweep, stage1: float, stage2: float) -> int:
-    """Accepted false candidates, those close together counted once."""
+    """Accepted false candidates, without those within `REST_S` of one that was counted: the daemon rests then."""
     count, last = 0, ("", -1e9)
     for place, (one, two) in zip(sweep.places, sweep.false, strict=True):
-        if one >= stage1 and two >= stage2:
-            count += place[0] != last[0] or place[1] - last[1] > REST_S
-            last = place
+        if one >= stage1 and two >= stage2 and (place[0] != last[0] or place[1] - last[1] > REST_S):
+            count, last = count + 1, place
     return count
 
 
