@@ -33,7 +33,9 @@ def test_the_shipped_file_equals_the_defaults() -> None:
 
 def test_the_shipped_file_names_every_key_and_comments_every_one() -> None:
     written = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
-    keys: set[tuple[str, ...]] = {(section, key) for section, inner in written.items() if isinstance(inner, dict) for key in inner}
+    keys: set[tuple[str, ...]] = {
+        (section, key) for section, inner in written.items() if isinstance(inner, dict) for key in inner
+    }
     keys |= {(section,) for section, inner in written.items() if not isinstance(inner, dict)}
     assert keys == {key for key, _ in leaves(Config())}
     lines = DEFAULT.read_text(encoding="utf-8").splitlines()
