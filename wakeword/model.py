@@ -7,7 +7,6 @@ unpickled.
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,9 +106,11 @@ def open_session(graph: bytes) -> Any:
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own for each kind of unusable graph
         raise ModelError(f"onnxruntime {ort.__version__} cannot run this model: {error}") from error
+    session._model_bytes = None  # kept by the wrapper for a change of provider, which never comes: 3 MB a word
+    return session
 
 
 def _point(given: dict[str, Any]) -> Point:
@@ -134,5 +135,5 @@ def _checked(path: Path, digest: str) -> bytes:
 
 def _shipped() -> Path:
     """`wakeword/models` when installed; `models/` beside the package in a checkout."""
-    installed = Path(str(importlib.resources.files("wakeword") / "models"))
-    return installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "models"
+    package = Path(__file__).resolve().parent  # never in an archive: soundfile and others could not be either
+    return package / "models" if (package / "models").is_dir() else package.parent / "models"

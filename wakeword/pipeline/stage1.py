@@ -25,7 +25,7 @@ class Stage1:
     def __init__(self, models: list[Model]) -> None:
         trunks = sorted({model.trunk for model in models})
         self._trunks = [_Trunk([m for m in models if m.trunk == trunk]) for trunk in trunks]
-        order = [model.word for trunk in self._trunks for model in trunk.models]
+        order = [word for trunk in self._trunks for word in trunk.words]
         self._columns = [order.index(model.word) for model in models]
 
     def reset(self) -> None:
@@ -41,7 +41,7 @@ class Stage1:
 
 class _Trunk:
     def __init__(self, models: list[Model]) -> None:
-        self.models = models
+        self.words = [model.word for model in models]
         self._session: Any = open_session(models[0].stage1_bytes)  # onnxruntime has no type information
         self._states = [entry.name for entry in self._session.get_inputs()][1:]
         self._shapes = [entry.shape for entry in self._session.get_inputs()][1:]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import _webrtcvad as webrtcvad  # the module itself: its wrapper loads 2 MB to find its own version
 import numpy as np
 import numpy.typing as npt
-import webrtcvad
 
 from wakeword.events import RATE_HZ
 
@@ -28,7 +28,9 @@ class VoiceDetector:
     """Takes one unit after another; `speaking` includes the hang-over, `quiet_units` does not."""
 
     def __init__(self) -> None:
-        self._vad: Any = webrtcvad.Vad(AGGRESSIVENESS)  # an untyped C module
+        self._vad: Any = webrtcvad.create()  # an untyped C module
+        webrtcvad.init(self._vad)
+        webrtcvad.set_mode(self._vad, AGGRESSIVENESS)
         self.quiet_units = HANG_OVER_UNITS + 1  # units since the last with voice in it
         self.dbfs = -120.0
 
@@ -48,4 +50,4 @@ class VoiceDetector:
     def _voiced(self, unit: Int16) -> bool:
         octets, width = unit.tobytes(), 2 * VAD_SAMPLES
         frames = (octets[at : at + width] for at in range(0, len(octets), width))
-        return sum(bool(self._vad.is_speech(frame, RATE_HZ)) for frame in frames) >= VOICED_FRAMES
+        return sum(bool(webrtcvad.process(self._vad, RATE_HZ, frame, VAD_SAMPLES)) for frame in frames) >= VOICED_FRAMES
