@@ -10,7 +10,8 @@ from wakeword.errors import ConfigError
 EPILOG = """example:
   wakeword train computer jarvis alexa --corpora CORPORA --wake RECORDINGS --out models --work work
 
-needs the extras `train` and `voices`. What CORPORA and RECORDINGS must hold is in docs/models.md. Ctrl-C loses at most one
+needs the extras `train` and `voices`. What CORPORA and RECORDINGS must hold is in docs/models.md. Ctrl-C loses at most
+one
 epoch; the same command goes on."""
 
 
@@ -39,7 +40,9 @@ def execute(given: argparse.Namespace) -> int:
     for word in given.words:
         if word not in phrases.NEAR:
             known = ", ".join(phrases.NEAR)
-            raise ConfigError(f"no near-misses are written down for '{word}'", hint=f"known: {known}; see wakeword/train/phrases.py")
+            raise ConfigError(
+                f"no near-misses are written down for '{word}'", hint=f"known: {known}; see wakeword/train/phrases.py"
+            )
     options = {name: value for name, value in vars(given).items() if name not in ("command", "words", "embedding")}
     embedding = recipe.find_embedding(given.embedding)
     recipe.follow(recipe.Recipe(words=tuple(given.words), embedding=embedding, **options))

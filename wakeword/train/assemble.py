@@ -38,7 +38,8 @@ def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: d
         point = {"stage1": 0.5, "stage2": 0.5}
         manifest = {
             "format": 1, "word": word, "phrase": word, "language": "en",
-            "stage1": {"trunk": trunk}, "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
+            "stage1": {"trunk": trunk},
+            "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
             **own,
         }  # fmt: skip
         manifest["stage1"] = {**manifest["stage1"], "trunk": trunk}

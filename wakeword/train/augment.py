@@ -1,7 +1,7 @@
 """Make a clean clip sound as if it were said in somebody's home: speaker, room, noise, neighbours, microphone.
 
-Arrays are float32 in [-1, 1] at 16 kHz. Every draw comes from the generator that is handed in, so a seed repeats a clip.
-Noise is set against the level of the clip's active part, as the evaluation does.
+Arrays are float32 in [-1, 1] at 16 kHz. Every draw comes from the generator that is handed in, so a seed repeats a
+clip. Noise is set against the level of the clip's active part, as the evaluation does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def simulate_rooms(count: int, seed: int) -> list[Float32]:
 
 
 def align(room: Float32) -> Float32:
-    """Direct sound first, at most 0.8 s, unit energy of the direct part's peak, so that words keep their place in time."""
+    """Direct sound first, at most 0.8 s, its peak at 1, so that words keep their place in time."""
     peak = int(np.argmax(np.abs(room)))
     room = room[max(0, peak - 8) : peak + int(0.8 * RATE_HZ)]
     return np.asarray(room / np.abs(room).max(), np.float32)
@@ -131,12 +131,14 @@ def microphone(sound: Float32, random: Random) -> Float32:
     peak_db = random.uniform(-36, -1) if random.random() < 0.9 else random.uniform(0, 9)  # the rest clips
     sound = sound * np.float32(10 ** (peak_db / 20) / (np.abs(sound).max() + 1e-9))
     if random.random() < 0.5:
-        sound = sound + random.standard_normal(len(sound)).astype(np.float32) * np.float32(10 ** (random.uniform(-86, -60) / 20))
+        sound = sound + random.standard_normal(len(sound)).astype(np.float32) * np.float32(
+            10 ** (random.uniform(-86, -60) / 20)
+        )
     return np.clip(sound, -1, 1)
 
 
 def _equalise(sound: Float32, random: Random) -> Float32:
-    """A random smooth tone curve of +-8 dB and, half the time, a low-pass at 2.5-7.5 kHz and a high-pass below 300 Hz."""
+    """A random smooth tone curve of +-8 dB; often a low-pass at 2.5-7.5 kHz or a high-pass below 300 Hz."""
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
     knots = np.array([0, 100, 300, 800, 2000, 4000, 8000])

@@ -54,12 +54,17 @@ in equal parts, over the word's active part.
 def _points(folder: Path, table: choose.Sweep) -> str:
     from wakeword.model import load
 
-    lines = ["| point | stage 1 | stage 2 | misses clean | 10 dB | 0 dB | false accepts |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| point | stage 1 | stage 2 | misses clean | 10 dB | 0 dB | false accepts |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, point in load(folder).points.items():
         lost = choose.misses(table, point.stage1, point.stage2)
         shares = " | ".join(f"{lost[c]} of {len(table.utterances[c])}" for c in choose.CONDITIONS)
         false = choose.false_accepts(table, point.stage1, point.stage2)
-        lines.append(f"| {name} | {point.stage1:.3f} | {point.stage2:.3f} | {shares} | {false} in {table.hours:.2f} h |")
+        lines.append(
+            f"| {name} | {point.stage1:.3f} | {point.stage2:.3f} | {shares} | {false} in {table.hours:.2f} h |"
+        )
     return "\n".join(lines) + "\n"
 
 

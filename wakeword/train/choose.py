@@ -1,7 +1,8 @@
 """Choose both stages' thresholds together on a sweep of the dev fold.
 
-For each point, among all pairs of thresholds with at most so many false accepts an hour: the pair with the fewest misses,
-averaged over clean, 10 dB and 0 dB. False accepts within 1.5 s of one another are one (the daemon rests that long).
+For each point, among all pairs of thresholds with at most so many false accepts an hour: the pair with the fewest
+misses, averaged over clean, 10 dB and 0 dB. False accepts within 1.5 s of one another are one (the daemon rests that
+long).
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ def read(path: Path, word: str, kinds: str = "") -> Sweep:
                     places.append((row["path"], float(row["time_s"])))
                     false.append(scores)
     return Sweep(
-        {name: np.array(found) for name, found in utterances.items()}, speakers, places, np.array(false).reshape(-1, 2), hours
+        {name: np.array(found) for name, found in utterances.items()},
+        speakers,
+        places,
+        np.array(false).reshape(-1, 2),
+        hours,
     )
 
 
@@ -102,7 +107,10 @@ def choose(sweep: Sweep, most_per_hour: float) -> Chosen:
             if best is None or cost < best[0]:
                 totals = {name: len(sweep.utterances[name]) for name in CONDITIONS}
                 accepted = false_accepts(sweep, one, two)
-                best = (cost, Chosen(one, float(two), lost, totals, accepted, int(np.sum(sweep.false[:, 0] >= one)), sweep.hours))
+                best = (
+                    cost,
+                    Chosen(one, float(two), lost, totals, accepted, int(np.sum(sweep.false[:, 0] >= one)), sweep.hours),
+                )
     assert best is not None  # two = the highest score of all false candidates always qualifies
     return best[1]
 
@@ -121,7 +129,8 @@ def main() -> None:
             chosen = choose(sweep, most)
             print(
                 f"{word:9s} {name:8s} {chosen.stage1:.3f} {chosen.stage2:.4f}  {_percent(chosen.misses, sweep)}  "
-                f"{chosen.false_accepts} false in {sweep.hours:.2f} h  {chosen.candidates / sweep.hours:.0f} candidates/h"
+                f"{chosen.false_accepts} false in {sweep.hours:.2f} h  "
+                f"{chosen.candidates / sweep.hours:.0f} candidates/h"
             )
 
 

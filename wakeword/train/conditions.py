@@ -3,9 +3,9 @@
     python -m wakeword.train.conditions OUT --corpora DIR --wake DIR
 
 `OUT/<condition>/<word>/<name>.flac` and `OUT/index.csv` (path, condition, word, speaker, start_s, end_s). Conditions:
-`clean`, and `{household,babble,music}-{10,0}dB`. Signal and noise are compared over the word's active part (the louder half
-of its 20 ms frames). A second of noise stands before the recording and half a second after it, as in a room. Babble is
-six talkers of the dev fold. Dev noise, dev talkers: nothing that was trained on.
+`clean`, and `{household,babble,music}-{10,0}dB`. Signal and noise are compared over the word's active part (the louder
+half of its 20 ms frames). A second of noise stands before the recording and half a second after it, as in a room.
+Babble is six talkers of the dev fold. Dev noise, dev talkers: nothing that was trained on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def write(out: Path, words: list[corpus.Spoken], around: Surroundings) -> int:
                 if condition != "clean":
                     kind, _, snr = condition.removesuffix("dB").partition("-")
                     random = np.random.default_rng([number, KINDS.index(kind), int(snr)])
-                    sound = sound + noise(kind, len(sound), random, around) * np.float32(loudness * 10 ** (-int(snr) / 20))
+                    sound = sound + noise(kind, len(sound), random, around) * np.float32(
+                        loudness * 10 ** (-int(snr) / 20)
+                    )
                     sound = sound / max(1.0, float(np.abs(sound).max()))
                 path = Path(condition) / spoken.label / f"{Path(spoken.path).stem}.flac"
                 (out / path).parent.mkdir(parents=True, exist_ok=True)

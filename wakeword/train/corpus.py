@@ -1,7 +1,8 @@
 """Recordings to train and choose on: where they lie, whose they are, and what must not be done with them.
 
-A corpora folder holds `manifest.csv` (path, fold, source, ...), `speech/`, `noise/{household,music}/`, `rir/`; a folder of
-wake words holds `index.csv` (path, word, fold, speaker_cluster, speech_start_s, speech_end_s). The folds share no speaker.
+A corpora folder holds `manifest.csv` (path, fold, source, ...), `speech/`, `noise/{household,music}/`, `rir/`; a folder
+of wake words holds `index.csv` (path, word, fold, speaker_cluster, speech_start_s, speech_end_s). The folds share no
+speaker.
 """
 
 from __future__ import annotations
@@ -108,7 +109,10 @@ def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -
     music = [read(folder / row["path"]) for row in rows(folder, fold, "noise/music")]
     measured = [augment.align(read(folder / row["path"])) for row in rows(folder, fold, "rir/")]
     return augment.Surroundings(
-        speech, np.concatenate(household), np.concatenate(music), measured + augment.simulate_rooms(simulated_rooms, seed)
+        speech,
+        np.concatenate(household),
+        np.concatenate(music),
+        measured + augment.simulate_rooms(simulated_rooms, seed),
     )
 
 

@@ -2,9 +2,9 @@
 
     python -m wakeword.train.dataset OUT --corpora DIR --wake DIR --synthetic DIR [--seed 1] [--scale 1.0]
 
-`OUT/samples.npy` (n, 51200) int16: 3.2 s each. `OUT/items.csv`: label, start, end (samples of the utterance inside the clip; 0, 0 for
-plain negatives), speaker, origin. Labels: a word; `near:`, `part:` and `around` for what only resembles one; `speech`, `noise`.
-Item i depends on the seed and on i alone, so any number of processes writes the same pool.
+`OUT/samples.npy` (n, 51200) int16: 3.2 s each. `OUT/items.csv`: label, start, end (samples of the utterance inside the
+clip; 0, 0 for plain negatives), speaker, origin. Labels: a word; `near:`, `part:` and `around` for what only resembles
+one; `speech`, `noise`. Item i depends on the seed and on i alone, so any number of processes writes the same pool.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Item:
     spoken: corpus.Spoken | None = None
 
 
-def plan(words: list[corpus.Spoken], synthetic: list[corpus.Spoken], targets: tuple[str, ...], scale: float) -> list[Item]:
+def plan(
+    words: list[corpus.Spoken], synthetic: list[corpus.Spoken], targets: tuple[str, ...], scale: float
+) -> list[Item]:
     """The list of clips to make. Real recordings weigh most: they are few, and they are people."""
     items: list[Item] = []
     for spoken in words:
@@ -157,7 +159,9 @@ def _write(part: tuple[int, int]) -> list[list[str]]:
         sound, start, end = make(item, np.random.default_rng([seed, number]), around)
         pool[number] = np.round(sound * 32767).astype(np.int16)
         spoken = item.spoken
-        written.append([label(item), str(start), str(end), spoken.speaker if spoken else "", spoken.path if spoken else ""])
+        written.append(
+            [label(item), str(start), str(end), spoken.speaker if spoken else "", spoken.path if spoken else ""]
+        )
     return written
 
 

@@ -1,7 +1,8 @@
 """Trained weights to the two ONNX graphs of a model folder, checked against the network they came from.
 
-Calibration is folded into the last layer: `Scale(a, b)` turns a raw logit z into a z + b, so that 0.5 means the same for
-every word: at stage 1 twenty candidates an hour of other speech, at stage 2 the shipped default point (`choose.py`).
+Calibration is folded into the last layer: `Scale(a, b)` turns a raw logit z into a z + b, so that 0.5 means the same
+for every word: at stage 1 twenty candidates an hour of other speech, at stage 2 the shipped default point
+(`choose.py`).
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def _same(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
 def _traced(module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter is deprecated, and is the one that needs no other package
+        warnings.simplefilter(
+            "ignore"
+        )  # the tracing exporter is deprecated, and is the one that needs no other package
         torch.onnx.export(
             module, example, buffer, input_names=inputs, output_names=outputs, opset_version=OPSET, dynamo=False
         )  # fmt: skip

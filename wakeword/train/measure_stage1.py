@@ -65,7 +65,9 @@ def main() -> None:
         clips = [row for row in csv.DictReader(file) if row["word"] in words]
     best: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for row in clips:
-        column = scores(model, np.pad(corpus.read(given.conditions / row["path"]), (0, 4800)))[:, words.index(row["word"])]
+        column = scores(model, np.pad(corpus.read(given.conditions / row["path"]), (0, 4800)))[
+            :, words.index(row["word"])
+        ]
         end = float(row["end_s"])
         near = [f.score for f in firings(column) if end - 0.5 <= (f.peak + 1) * 0.04 <= end + 0.6]
         condition = row["condition"].split("-")[-1]
@@ -76,7 +78,10 @@ def main() -> None:
         for rate in (5, 20, 50):
             threshold = ranked[int(rate * hours)] if len(ranked) > rate * hours else FLOOR
             misses = {c: 100 * np.mean([s <= threshold for s, _ in best[word, c]]) for c in ("clean", "10dB", "0dB")}
-            print(f"{word:9s} {rate:3d}/h  threshold {threshold:.3f}  misses " + "  ".join(f"{c} {m:.1f} %" for c, m in misses.items()))
+            print(
+                f"{word:9s} {rate:3d}/h  threshold {threshold:.3f}  misses "
+                + "  ".join(f"{c} {m:.1f} %" for c, m in misses.items())
+            )
 
 
 if __name__ == "__main__":

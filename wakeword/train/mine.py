@@ -1,9 +1,9 @@
-"""Collect what stage 1 lets through in speech, music and noise that have none of the words: stage 2 learns from just that.
+"""Collect what stage 1 lets through in sound that has none of the words: stage 2 is trained on just that.
 
     python -m wakeword.train.mine stage1.pt OUT --corpora DIR [--passes 2] [--floor 0.1]
 
-The first pass is the corpus as it is; the others are at other tempi, in rooms, over noise. Writes a pool like `dataset.py`,
-with the label `mined:<word>` and the moment of decision as `end`.
+The first pass is the corpus as it is; the others are at other tempi, in rooms, over noise. Writes a pool like
+`dataset.py`, with the label `mined:<word>` and the moment of decision as `end`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def mine(model: Stage1, words: list[str], out: Path, corpora: Path, passes: int,
         sound = disguise(sound, random, around) if turn else sound
         for word, decided, score in candidates(model, sound, floor):
             padded = np.pad(sound, (CLIP_SAMPLES, TAIL))
-            clips.append(np.round(padded[decided + TAIL : decided + TAIL + CLIP_SAMPLES].clip(-1, 1) * 32767).astype(np.int16))
+            clips.append(
+                np.round(padded[decided + TAIL : decided + TAIL + CLIP_SAMPLES].clip(-1, 1) * 32767).astype(np.int16)
+            )
             end = CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
         if number % 100 == 99:

@@ -1,5 +1,7 @@
-"""The whole training, from corpora to model folders, as a list of steps. Each writes into the work folder and is skipped
-when its result is there, so that one command starts it, and the same command goes on after an interruption.
+"""The whole training, from corpora to model folders, as a list of steps.
+
+Each writes into the work folder and is skipped when its result is there, so that one command starts it, and the same
+command goes on after an interruption.
 
 What a step does is in the module it calls; read those in this order.
 """
@@ -18,7 +20,18 @@ from typing import Any
 
 from wakeword.errors import ConfigError
 from wakeword.train import (
-    assemble, augment, card, choose, conditions, corpus, dataset, mine, sweep, synthesize, train_stage1, train_stage2,
+    assemble,
+    augment,
+    card,
+    choose,
+    conditions,
+    corpus,
+    dataset,
+    mine,
+    sweep,
+    synthesize,
+    train_stage1,
+    train_stage2,
 )  # fmt: skip
 from wakeword.train.export import load_stage1
 from wakeword.train.learn import Pool
@@ -52,7 +65,7 @@ def find_embedding(given: Path | None) -> Path:
             return folder
     raise ConfigError(
         "the weights that stage 2 starts from are not here", where=str(given or "openwakeword"),
-        hint="pip install --no-deps openwakeword==0.5.1, or --embedding DIR with embedding_model.onnx and melspectrogram.onnx",
+        hint="pip install --no-deps openwakeword==0.5.1, or --embedding DIR with its two ONNX files",
     )  # fmt: skip
 
 
@@ -80,7 +93,10 @@ def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
     table = work / "sweep.csv"
     return [
         ("synthetic voices", voices / "done", lambda: _voices(voices, words)),
-        *((f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, voices, n)) for n, p in enumerate(pools)),
+        *(
+            (f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, voices, n))
+            for n, p in enumerate(pools)
+        ),
         ("stage 1", stage1 / "stage1.pt", lambda: _stage1(recipe, pools, stage1)),
         ("mining", mined / "items.csv", lambda: _mine(recipe, stage1, mined)),
         ("stage 2", stage2 / "stage2.pt", lambda: _stage2(recipe, [*pools, mined], stage2)),
@@ -137,7 +153,7 @@ def _sweep(recipe: Recipe, models: Path, out: Path) -> None:
 
 
 def _finish(recipe: Recipe, table: Path) -> None:
-    """Choose points on the raw scores, fold them into the models as calibration, sweep again, write what was measured."""
+    """Choose points on raw scores, fold them into the models as calibration, sweep again, write what was measured."""
     details = {word: calibration(choose.read(table, word)) for word in recipe.words}
     _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
     final = recipe.work / "sweep-final.csv"

@@ -156,8 +156,8 @@ class Targets:
 def loss(logits: Tensor, targets: Targets) -> Tensor:
     """Binary loss at the word's end for the word said; the hardest tenth of all other steps for everything else.
 
-    (B, S, W) logits. A word counts as heard at any step from 40 ms before to 120 ms after its end: later would be safer,
-    and the talker would wait. From there to 600 ms after the end, nothing is asked.
+    (B, S, W) logits. A word counts as heard at any step from 40 ms before to 120 ms after its end: later would be
+    safer, and the talker would wait. From there to 600 ms after the end, nothing is asked.
     """
     batch, steps, words = logits.shape
     place = torch.arange(steps)[None, :] - targets.end[:, None]  # (B, S)

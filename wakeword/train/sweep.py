@@ -1,10 +1,11 @@
-"""Every candidate that the daemon's pipeline has on the dev fold, with both scores: what operating points are chosen from.
+"""Every candidate of the daemon's pipeline on the dev fold, with both scores: operating points are chosen from it.
 
     python -m wakeword.train.sweep MODELS OUT.csv --conditions DIR --corpora DIR
 
-Columns: word, condition (`speech` for negatives), path, speaker or source, time_s, stage1, stage2, hours (of the file). For
-an utterance there is one row: the best candidate that ends within 0.5 s before to 0.7 s after the word's end, scores 0
-if there is none. For negatives there is a row a candidate, and one with time -1 a file, which carries its hours.
+Columns: word, condition (`speech` for negatives), path, speaker or source, time_s, stage1, stage2, hours (of the file).
+For an utterance there is one row: the best candidate that ends within 0.5 s before to 0.7 s after the word's end,
+scores 0 if there is none. For negatives there is a row a candidate, and one with time -1 a file, which carries its
+hours.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def _negative(job: tuple[str, dict[str, str]]) -> list[list[str]]:
     rows = [["", "speech", *place, "-1", "0", "0", f"{hours:.6f}"]]
     for verdict in _run((sound * 32767).round().astype("int16")):
         c = verdict.candidate
-        rows.append([c.word, "speech", *place, f"{c.end / RATE_HZ:.2f}", f"{c.stage1:.5f}", f"{verdict.stage2:.5f}", "0"])
+        rows.append(
+            [c.word, "speech", *place, f"{c.end / RATE_HZ:.2f}", f"{c.stage1:.5f}", f"{verdict.stage2:.5f}", "0"]
+        )
     return rows
 
 

@@ -46,7 +46,9 @@ def plan(words: tuple[str, ...], *, held: bool) -> Iterator[Clip]:
             near = str(random.choice(phrases.near_misses(word)))
             yield Clip(f"near:{word}", near, "kokoro", voices.pick(random, held=held), _speed(random))
         if number % 3 == 0:
-            yield Clip("around", str(random.choice(phrases.AROUND)), "kokoro", voices.pick(random, held=held), _speed(random))
+            yield Clip(
+                "around", str(random.choice(phrases.AROUND)), "kokoro", voices.pick(random, held=held), _speed(random)
+            )
     if not held:
         yield from _small_engines(words)
         yield from _requests(words)

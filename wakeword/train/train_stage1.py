@@ -1,6 +1,6 @@
 """Train stage 1 on one or more pools; resumable: the newest checkpoint in OUT is taken up again.
 
-    python -m wakeword.train.train_stage1 POOL… --out DIR [--epochs 14] [--seed 1]
+python -m wakeword.train.train_stage1 POOL… --out DIR [--epochs 14] [--seed 1]
 """
 
 from __future__ import annotations
@@ -101,10 +101,18 @@ def train(
             optimiser.step()
             average.update(model)
             total, step = total + float(value.detach()), step + 1
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.kept, "epoch": epoch + 1}
+        state = {
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "average": average.kept,
+            "epoch": epoch + 1,
+        }
         torch.save(state, checkpoint)
         left = (time.monotonic() - began) / (epoch + 1 - first_epoch) * (epochs - epoch - 1)
-        print(f"epoch {epoch + 1}/{epochs}  loss {total / (len(where) // BATCH):.4f}  {left / 60:.0f} min left", flush=True)
+        print(
+            f"epoch {epoch + 1}/{epochs}  loss {total / (len(where) // BATCH):.4f}  {left / 60:.0f} min left",
+            flush=True,
+        )
     torch.save(average.kept, out / "stage1.pt")
 
 
@@ -122,7 +130,9 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     words = tuple(given.words.split(","))
-    train([Pool(folder, words) for folder in given.pools], given.out, words, given.epochs, given.seed, start=given.start)
+    train(
+        [Pool(folder, words) for folder in given.pools], given.out, words, given.epochs, given.seed, start=given.start
+    )
 
 
 if __name__ == "__main__":

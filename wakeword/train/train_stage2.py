@@ -33,7 +33,7 @@ def kind(label: str, words: tuple[str, ...]) -> str:
     """The share that a label is drawn from."""
     if label in words:
         return "word"
-    head = label.split(":")[0]
+    head = label.partition(":")[0]
     return head if head in SHARES else "near" if head == "around" else "other"
 
 
@@ -132,7 +132,12 @@ def train(
             optimiser.step()
             average.update(model)
             total, step = total + float(value.detach()), step + 1
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "average": average.kept, "epoch": epoch + 1}
+        state = {
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "average": average.kept,
+            "epoch": epoch + 1,
+        }
         torch.save(state, checkpoint)
         left = (time.monotonic() - began) / (epoch + 1 - first_epoch) * (epochs - epoch - 1)
         print(f"epoch {epoch + 1}/{epochs}  loss {total / batches:.4f}  {left / 60:.0f} min left", flush=True)

@@ -38,8 +38,8 @@ CACHE = Path(os.environ.get("WAKEWORD_CACHE", Path.home() / ".cache" / "wakeword
 
 _ENGLISH_TRAIN = """af_alloy af_aoede af_bella af_heart af_jessica af_nicole af_sarah af_sky am_adam am_eric am_fenrir
 am_liam am_michael am_puck am_santa bf_emma bf_isabella bm_george bm_lewis""".split()
-_ACCENT_TRAIN = """ef_dora em_santa ff_siwis hf_alpha hm_omega if_sara jf_alpha jf_gongitsune jf_tebukuro jm_kumo pf_dora
-pm_santa zm_yunjian""".split()
+_ACCENT_TRAIN = """ef_dora em_santa ff_siwis hf_alpha hm_omega if_sara jf_alpha jf_gongitsune jf_tebukuro jm_kumo
+pf_dora pm_santa zm_yunjian""".split()
 _ENGLISH_HELD = "af_kore af_nova af_river am_onyx am_echo bf_lily bf_alice bm_fable bm_daniel".split()
 _ACCENT_HELD = "em_alex hf_beta hm_psi im_nicola jf_nezumi pm_alex zm_yunyang".split()
 TRAIN, HELD = (_ENGLISH_TRAIN, _ACCENT_TRAIN), (_ENGLISH_HELD, _ACCENT_HELD)
@@ -120,7 +120,7 @@ def pick(random: np.random.Generator, *, held: bool = False) -> str:
 
 
 def trim(sound: Float32, margin_s: float = 0.05) -> Float32:
-    """Cut outer silence to `margin_s` and set the peak to 0.7. Soft final sounds survive: the floor is 1.2 % of peak."""
+    """Cut outer silence to `margin_s`, set the peak to 0.7. Soft final sounds survive: the floor is 1.2 % of peak."""
     hop = RATE_HZ // 100
     frames = sound[: len(sound) // hop * hop].reshape(-1, hop)
     level = np.sqrt(np.mean(frames**2, axis=1))
@@ -192,8 +192,8 @@ def _run(command: list[str]) -> Float32:
 
     with tempfile.NamedTemporaryFile(suffix=".wav") as out:
         words = [out.name if word == "{out}" else word for word in command]
-        done = subprocess.run(words, capture_output=True, timeout=60)
-        if done.returncode or not os.path.getsize(out.name):
+        done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+        if done.returncode or not Path(out.name).stat().st_size:
             raise RuntimeError(f"{command[0]}: {done.stderr.decode(errors='replace')[:200]}")
         sound, rate = soundfile.read(out.name, dtype="float32", always_2d=True)
     return _resample(np.asarray(sound.mean(axis=1), np.float32), int(rate))
