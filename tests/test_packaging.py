@@ -47,9 +47,8 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_every_dependency_is_pinned_at_a_version_it_allows(group: str) -> None:
     project = PROJECT["project"]
     wanted = project["dependencies"] if group == "dependencies" else project["optional-dependencies"][group]
-    pinned = dict(
-        line.lower().split("==")[:2] for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if "==" in line
-    )
+    lines = (REPOSITORY / "constraints.txt").read_text().lower().splitlines()
+    pinned = dict(line.split("==")[:2] for line in lines if "==" in line)
     for requirement in wanted:
         name, _, least = requirement.partition(">=")
         assert name.lower() in pinned, f"{name} is not in constraints.txt"

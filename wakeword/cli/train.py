@@ -11,8 +11,7 @@ EPILOG = """example:
   wakeword train computer jarvis alexa --corpora CORPORA --wake RECORDINGS --out models --work work
 
 needs the extras `train` and `voices`. What CORPORA and RECORDINGS must hold is in docs/models.md. Ctrl-C loses at most
-one
-epoch; the same command goes on."""
+one epoch; the same command goes on."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
