@@ -63,7 +63,7 @@ def test_a_forged_log_fails_and_the_line_is_named(tmp_path: Path, capsys: pytest
     assert main(["audit", "verify", str(tmp_path), *PINNED]) == 1
     out = capsys.readouterr().out
     assert "I6   00000003.seg:11  the stages did not agree: 731204, 799999; the policy asks for 500000, 800000" in out
-    assert "FAILED: 1 findings" in out
+    assert "FAILED: 1 finding;" in out
 
 
 def test_json_is_one_object(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

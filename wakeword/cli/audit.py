@@ -71,7 +71,9 @@ def _show(given: argparse.Namespace) -> int:
     if not given.json:
         print("\n".join(["", *_days(result)]))
     if result.findings:
-        print(f"wakeword: {len(result.findings)} findings: `wakeword audit verify` lists them", file=sys.stderr)
+        print(
+            f"wakeword: {_many(len(result.findings), 'finding')}: `wakeword audit verify` tells more", file=sys.stderr
+        )
     return CHECK_FAILED if result.findings else 0
 
 
@@ -137,11 +139,16 @@ def _as_json(result: Result) -> dict[str, object]:
 
 def _as_text(result: Result) -> str:
     files = len({entry.epoch for entry in result.entries})
-    lines = [f"log {result.origin}: {result.size} records, {files} files, root {note.encode64(result.root)}", ""]
+    lines = [
+        f"log {result.origin}: {_many(result.size, 'record')}, {_many(files, 'file')}, root {note.encode64(result.root)}",
+        "",
+    ]
     lines += [*_sessions(result), "", *_days(result), ""]
     lines += [f"{finding.invariant:<4} {finding.where:<16} {finding.what}" for finding in result.findings]
     lines += [f"ignored: {ignored}" for ignored in result.receipts_ignored]
-    verdict = f"FAILED: {len(result.findings)} findings" if result.findings else "PASSED: invariants I1 to I20 hold"
+    verdict = (
+        f"FAILED: {_many(len(result.findings), 'finding')}" if result.findings else "PASSED: invariants I1 to I20 hold"
+    )
     newest = report.moment(result.newest_receipt_s) if result.newest_receipt_s else "none"
     lines += [f"{verdict}; {result.signatures_checked} signatures checked, every root recomputed"]
     if result.open_tail_bytes:
@@ -149,6 +156,10 @@ def _as_text(result: Result) -> str:
     matched = f"receipts matched: {result.receipts_matched} of {result.receipts}; newest receipt: {newest}"
     lines += [f"records cut: {result.cut_records}; open tail: {result.open_tail_bytes} bytes; {matched}"]
     return "\n".join(lines)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _sessions(result: Result) -> list[str]:
