@@ -139,10 +139,8 @@ def _as_json(result: Result) -> dict[str, object]:
 
 def _as_text(result: Result) -> str:
     files = len({entry.epoch for entry in result.entries})
-    lines = [
-        f"log {result.origin}: {_many(result.size, 'record')}, {_many(files, 'file')}, root {note.encode64(result.root)}",
-        "",
-    ]
+    extent = f"{_many(result.size, 'record')}, {_many(files, 'file')}"
+    lines = [f"log {result.origin}: {extent}, root {note.encode64(result.root)}", ""]
     lines += [*_sessions(result), "", *_days(result), ""]
     lines += [f"{finding.invariant:<4} {finding.where:<16} {finding.what}" for finding in result.findings]
     lines += [f"ignored: {ignored}" for ignored in result.receipts_ignored]
