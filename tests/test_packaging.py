@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 def test_every_package_is_listed() -> None:
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
     code = {".".join(path.relative_to(REPOSITORY).parent.parts) for path in (REPOSITORY / "wakeword").rglob("*.py")}
-    assert listed == code | {"wakeword.data", "wakeword.models"}
+    assert listed == code | {"wakeword.configs", "wakeword.data", "wakeword.models"}
 
 
 def test_every_other_file_of_the_package_is_carried() -> None:
@@ -27,14 +27,20 @@ def test_every_other_file_of_the_package_is_carried() -> None:
         for pattern in patterns
         for path in _folder(package).glob(pattern)
     }
-    lying = [path for folder in ("wakeword", "models") for path in (REPOSITORY / folder).rglob("*") if path.is_file()]
+    lying = [
+        path
+        for folder in ("wakeword", "models", "configs")
+        for path in (REPOSITORY / folder).rglob("*")
+        if path.is_file()
+    ]
     assert {path for path in lying if path.suffix not in (".py", ".pyc")} == {
         path for path in carried if path.is_file()
     }
 
 
 def _folder(package: str) -> Path:
-    return REPOSITORY / ("models" if package == "wakeword.models" else package.replace(".", "/"))
+    above = PROJECT["tool"]["setuptools"]["package-dir"]
+    return REPOSITORY / above.get(package, package.replace(".", "/"))
 
 
 def test_the_version_is_the_same_everywhere() -> None:
