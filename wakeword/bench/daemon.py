@@ -23,11 +23,11 @@ Line = dict[str, Any]  # Any: a status line, JSON of another process
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of one process, in MB of 10^6 bytes. `pss_mb` is None where its owner may not ask (a process behind a wall)."""
+    """Of one process, in MiB, as /proc counts. `pss_mib` is None where only root may ask: a process behind a wall."""
 
-    rss_mb: float  # resident, what is shared with others counted whole
-    peak_mb: float  # the most that was ever resident
-    pss_mb: float | None  # what is shared counted in parts
+    rss_mib: float  # resident, what is shared with others counted whole
+    peak_mib: float  # the most that was ever resident
+    pss_mib: float | None  # what is shared counted in parts
 
 
 def write_config(folder: Path, words: list[str], url: str = NOBODY, *, opens: bool = True) -> Path:
@@ -73,10 +73,10 @@ def memory(pid: int) -> Memory:
     """Of a process now. Raises `OSError` once it is gone."""
     status = _kilobytes(Path(f"/proc/{pid}/status"))
     try:
-        pss: float | None = _kilobytes(Path(f"/proc/{pid}/smaps_rollup"))["Pss"] * 1024 / 1e6
+        pss: float | None = _kilobytes(Path(f"/proc/{pid}/smaps_rollup"))["Pss"] / 1024
     except PermissionError:
         pss = None
-    return Memory(status["VmRSS"] * 1024 / 1e6, status["VmHWM"] * 1024 / 1e6, pss)
+    return Memory(status["VmRSS"] / 1024, status["VmHWM"] / 1024, pss)
 
 
 def _kilobytes(path: Path) -> dict[str, int]:

@@ -10,7 +10,7 @@ from wakeword.demo import stage
 from wakeword.errors import WakewordError
 from wakeword.settings import SourceSettings
 
-LISTEN_TARGET_MB = 70.0
+LISTEN_TARGET_MIB = 70.0
 AFTER_S = 60.0
 
 
@@ -36,7 +36,7 @@ def measure(folder: Path, words: list[str], *, microphone: bool, after_s: float 
 
 def _figures(name: str, found: daemon.Memory) -> list[Figure]:
     figures = [
-        Figure(f"{name}, resident", "MB", (found.rss_mb,), LISTEN_TARGET_MB if name == "listen" else None),
-        Figure(f"{name}, most ever resident", "MB", (found.peak_mb,)),
+        Figure(f"{name}, resident", "MiB", (found.rss_mib,), LISTEN_TARGET_MIB if name == "listen" else None),
+        Figure(f"{name}, most ever resident", "MiB", (found.peak_mib,)),
     ]
-    return figures + ([] if found.pss_mb is None else [Figure(f"{name}, PSS", "MB", (found.pss_mb,))])
+    return figures + ([] if found.pss_mib is None else [Figure(f"{name}, PSS", "MiB", (found.pss_mib,))])
