@@ -54,10 +54,13 @@ def candidates(model: Stage1, sound: Float32, floor: float) -> list[tuple[int, i
     return found
 
 
-def mine(model: Stage1, words: list[str], out: Path, corpora: Path, passes: int, floor: float, seed: int) -> None:
-    """Write the pool; prints progress and time left."""
+def mine(
+    model: Stage1, words: list[str], out: Path, corpora: Path, passes: int, floor: float, seed: int,
+    *, kinds: tuple[str, ...] = ("noise/", "speech/"),
+) -> None:  # fmt: skip
+    """Write the pool; prints progress and time left. `kinds` are beginnings of the corpora's paths."""
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
-    files = corpus.rows(corpora, "train", "noise/") + corpus.rows(corpora, "train", "speech/")
+    files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
     clips, rows, began = [], [], time.monotonic()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])
@@ -89,12 +92,22 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--floor", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--kinds", default="noise/,speech/", help="what to mine: beginnings of paths in the corpora")
     given = parser.parse_args()
     torch.set_num_threads(1)
     words = given.words.split(",")
     model = Stage1(len(words))
     model.load_state_dict(torch.load(given.weights, weights_only=True))
-    mine(model.eval(), words, given.out, given.corpora, given.passes, given.floor, given.seed)
+    mine(
+        model.eval(),
+        words,
+        given.out,
+        given.corpora,
+        given.passes,
+        given.floor,
+        given.seed,
+        kinds=tuple(given.kinds.split(",")),
+    )
 
 
 if __name__ == "__main__":

@@ -38,16 +38,30 @@ def kind(label: str, words: tuple[str, ...]) -> str:
 
 
 def segments(pool: Pool, batch: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """(B, 32000) int16 that end just after what was said; plain negatives are cut anywhere."""
+    """(B, 32000) int16 that end just after what was said; plain negatives are cut anywhere.
+
+    Half of them are played faster or slower, which makes another speaker of every clip: without it, the network knows its
+    few dozen people after some epochs, and refuses one whom it heard well before (docs/models.md).
+    """
     out = np.empty((len(batch), SEGMENT_SAMPLES), np.int16)
     for row, item in enumerate(batch):
         end = int(pool.end[item] + random.uniform(*DELAY_S) * RATE_HZ) if pool.end[item] else 0
-        first = end - SEGMENT_SAMPLES if end else int(random.integers(0, CLIP_SAMPLES - SEGMENT_SAMPLES + 1))
-        first = min(max(first, 0), CLIP_SAMPLES - SEGMENT_SAMPLES)
-        out[row] = pool.samples[item, first : first + SEGMENT_SAMPLES]
-        if end and random.random() < 0.15:  # a stream that has only just begun
-            out[row, : int(random.uniform(0, max(1, pool.start[item] - first)))] = 0
+        end = end or int(random.integers(SEGMENT_SAMPLES, CLIP_SAMPLES + 1))
+        end = min(max(end, SEGMENT_SAMPLES), CLIP_SAMPLES)
+        speed = random.uniform(0.84, 1.19) if random.random() < 0.5 else 1.0
+        first = max(0, end - round(SEGMENT_SAMPLES * speed))
+        out[row] = _played(pool.samples[item, first:end], speed)
+        if pool.end[item] and random.random() < 0.15:  # a stream that has only just begun
+            out[row, : int(random.uniform(0, max(1, (pool.start[item] - first) / speed)))] = 0
     return out
+
+
+def _played(clip: np.ndarray, speed: float) -> np.ndarray:
+    """(n,) -> (32000,), the end kept in place; silence stands before a clip that is too short."""
+    if speed == 1.0 and len(clip) == SEGMENT_SAMPLES:
+        return clip
+    places = len(clip) - 1 - np.arange(SEGMENT_SAMPLES - 1, -1, -1) * speed
+    return np.interp(places, np.arange(len(clip)), clip, left=0.0).astype(np.int16)
 
 
 class Drawer:
