@@ -99,7 +99,7 @@ class Supervisor:
     def lines(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Each status line of the three as it comes, and `{"from": "run", …}` of our own. Ends when they have ended."""
         while self.pids():
-            for key, _ in self._selector.select(self._patience()):
+            for key, _ in sorted(self._selector.select(self._patience()), key=self._is_consequence):
                 if key.fd not in self._selector.get_map():
                     continue  # closed while an earlier one of this round was seen to
                 name, what = key.data
@@ -152,6 +152,11 @@ class Supervisor:
         )
         self._processes[name] = process
         self._selector.register(os.pidfd_open(process.pid), selectors.EVENT_READ, (name, "process"))
+
+    def _is_consequence(self, ready: tuple[selectors.SelectorKey, int]) -> bool:
+        """Of several that have ended by the time we look, the one that failed is told before those it took along."""
+        name, what = ready[0].data
+        return what != "process" or self._processes[name].poll() in (None, 0)
 
     def _tell(self, name: str, number: signal.Signals) -> None:
         process = self._processes.get(name)
