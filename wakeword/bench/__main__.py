@@ -51,7 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("kind", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)} or all (default: all)")
     parser.add_argument("--speech", type=Path, nargs="+", default=[], metavar="FILE", help="talk to measure on")
     parser.add_argument("--word", action="append", metavar="W", help="packaged word or model folder (default: all)")
-    parser.add_argument("--seconds", type=_positive, default=600, help="sound in one round of cost (default: 600)")
+    parser.add_argument("--seconds", type=_seconds, default=600, help="sound in one round of cost (default: 600)")
     parser.add_argument("--rounds", type=int, default=5, help="of cost; twice as many of start (default: 5)")
     parser.add_argument(
         "--real-time", type=float, default=60, metavar="S", help="cost in real time; 0: skip (default: 60)"
@@ -108,7 +108,7 @@ def _measure(kinds: tuple[str, ...], given: argparse.Namespace, console: Console
                     yield from latency.measure(folder, words, calls=100, gates=2)
 
 
-def _positive(text: str) -> float:
+def _seconds(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 36_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 36000 seconds")

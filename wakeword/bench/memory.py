@@ -14,12 +14,16 @@ LISTEN_TARGET_MIB = 70.0
 AFTER_S = 60.0
 
 
-def measure(folder: Path, words: list[str], *, microphone: bool, after_s: float = AFTER_S) -> list[Figure]:
+def measure(
+    folder: Path, words: list[str], *, microphone: bool, after_s: float = AFTER_S, fast: bool = False
+) -> list[Figure]:
     """The demo's room in real time, or the default microphone; looked at once `after_s` of it have been heard.
+
+    `fast` reads the room at once, but for sessions.
 
     Resident (RSS) counts what is shared with other processes whole, PSS in parts. Raises `WakewordError`.
     """
-    source = None if microphone else SourceSettings("file", str(sounds.ROOM))
+    source = None if microphone else SourceSettings("file", str(sounds.ROOM), paced=not fast)
     seen: dict[str, daemon.Memory] = {}
 
     def look(line: daemon.Line, pids: dict[str, int]) -> bool:
