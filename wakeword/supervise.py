@@ -62,6 +62,7 @@ class Supervisor:
         self._plan = plan
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._selector = selectors.DefaultSelector()
+        self._cause_code = 0
         self._unread: dict[str, bytes] = {}
         self._kept_end = -1
         self._nudged, self._nudge = os.pipe()  # wakes `lines` up when a signal handler has asked to stop
@@ -99,7 +100,7 @@ class Supervisor:
     def lines(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Each status line of the three as it comes, and `{"from": "run", …}` of our own. Ends when they have ended."""
         while self.pids():
-            for key, _ in sorted(self._selector.select(self._patience()), key=self._is_consequence):
+            for key, _ in self._selector.select(self._patience()):
                 if key.fd not in self._selector.get_map():
                     continue  # closed while an earlier one of this round was seen to
                 name, what = key.data
@@ -153,11 +154,6 @@ class Supervisor:
         self._processes[name] = process
         self._selector.register(os.pidfd_open(process.pid), selectors.EVENT_READ, (name, "process"))
 
-    def _is_consequence(self, ready: tuple[selectors.SelectorKey, int]) -> bool:
-        """Of several that have ended by the time we look, the one that failed is told before those it took along."""
-        name, what = ready[0].data
-        return what != "process" or self._processes[name].poll() in (None, 0)
-
     def _tell(self, name: str, number: signal.Signals) -> None:
         process = self._processes.get(name)
         if process and process.poll() is None:
@@ -185,8 +181,10 @@ class Supervisor:
         return {"from": "run", "event": "ended", "process": name, "code": code, "in_order": in_order}
 
     def _failed(self, name: str, code: int) -> None:
-        if self.failure:
+        """The first to end is the cause, unless it ended cleanly: then it lacked another, whose end may be seen later."""
+        if self.failure and (self._cause_code or name in self._late):
             return
+        self._cause_code = code
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         if name in self._late:
             how = f"did not end within {GRACE_S[name]:.0f} s and was killed"
