@@ -181,7 +181,7 @@ class Supervisor:
         return {"from": "run", "event": "ended", "process": name, "code": code, "in_order": in_order}
 
     def _failed(self, name: str, code: int) -> None:
-        """The first to end is the cause, unless it ended cleanly: then it lacked another, whose end may be seen later."""
+        """The first to end is the cause, unless it ended cleanly: then it lacked another, whose end is seen later."""
         if self.failure and (self._cause_code or name in self._late):
             return
         self._cause_code = code
