@@ -1,8 +1,8 @@
 """Put exported graphs into model folders.
 
-    python -m wakeword.train.assemble STAGE1.pt STAGE2.pt OUT [--points FILE.json]
+    python -m wakeword.train.assemble STAGE1.pt STAGE2.pt OUT [--details FILE.json]
 
-Without points the folders serve a sweep: raw scores, placeholder thresholds of 0.5.
+Without details the folders serve a sweep: raw scores, placeholder thresholds of 0.5.
 """
 
 from __future__ import annotations
@@ -15,7 +15,21 @@ from typing import Any
 
 import yaml
 
+from wakeword.events import RATE_HZ
+from wakeword.pipeline import features
+from wakeword.train import stage2 as embedding
 from wakeword.train.export import Scale, load_stage1, load_stage2, stage1_graph, stage2_graph
+from wakeword.train.sources import SOURCES
+
+STAGE1 = {  # what it is fed, for whoever runs the graph without us
+    "features": "log-mel", "hop_samples": features.HOP_SAMPLES, "window_samples": features.WINDOW_SAMPLES,
+    "bands": features.BANDS, "lowest_hz": features.LOWEST_HZ, "highest_hz": features.HIGHEST_HZ,
+    "floor": features.FLOOR,
+}  # fmt: skip
+STAGE2 = {
+    "features": "speech embedding, computed in the graph", "segment_samples": embedding.SEGMENT_SAMPLES,
+    "window_samples": 75 * embedding.HOP_SAMPLES + embedding.FRAME_SAMPLES, "hop_samples": 8 * embedding.HOP_SAMPLES,
+}  # fmt: skip
 
 
 def write(folder: Path, manifest: dict[str, Any], one: bytes, two: bytes) -> None:
@@ -23,7 +37,7 @@ def write(folder: Path, manifest: dict[str, Any], one: bytes, two: bytes) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     for name, graph in (("stage1", one), ("stage2", two)):
         (folder / f"{name}.onnx").write_bytes(graph)
-        manifest[name] = {"sha256": hashlib.sha256(graph).hexdigest(), **manifest.get(name, {})}
+        manifest[name] = {"sha256": hashlib.sha256(graph).hexdigest(), **manifest[name]}
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=110)
     (folder / "manifest.yaml").write_text(text, "utf-8")
 
@@ -37,12 +51,15 @@ def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: d
         two = stage2_graph(trained2, number, Scale(*own.pop("scale2", (1.0, 0.0))))
         point = {"stage1": 0.5, "stage2": 0.5}
         manifest = {
-            "format": 1, "word": word, "phrase": word, "language": "en",
-            "stage1": {"trunk": trunk},
+            "format": 1, "word": word, "phrase": word, "language": "en", "licence": "Apache-2.0",
+            "sample_rate_hz": RATE_HZ,
+            "stage1": {"trunk": trunk, **STAGE1},
+            "stage2": dict(STAGE2),
             "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
             **own,
+            "data": [source._asdict() for source in SOURCES],
+            "training": {"command": f"wakeword train {' '.join(words)}", "seed": 1, "see": "docs/models.md"},
         }  # fmt: skip
-        manifest["stage1"] = {**manifest["stage1"], "trunk": trunk}
         write(out / word, manifest, one, two)
 
 

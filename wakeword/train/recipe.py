@@ -8,7 +8,6 @@ What a step does is in the module it calls; read those in this order.
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 import math
@@ -163,10 +162,8 @@ def _finish(recipe: Recipe, table: Path) -> None:
         details[word]["manifest"]["operating_points"] = measured
     _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
     (recipe.work / "details.json").write_text(json.dumps(details, indent=1))
-    with (recipe.work / "voices" / "index.csv").open(newline="") as file:
-        voices = len(list(csv.reader(file)))
     for word in recipe.words:
-        card.write(recipe.out / word, choose.read(final, word), voices, recipe.seed)
+        card.write(recipe.out / word, choose.read(final, word))
 
 
 def calibration(table: choose.Sweep) -> dict[str, Any]:

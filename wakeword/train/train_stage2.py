@@ -40,8 +40,8 @@ def kind(label: str, words: tuple[str, ...]) -> str:
 def segments(pool: Pool, batch: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """(B, 32000) int16 that end just after what was said; plain negatives are cut anywhere.
 
-    Half of them are played faster or slower, which makes another speaker of every clip: without it, the network knows its
-    few dozen people after some epochs, and refuses one whom it heard well before (docs/models.md).
+    Half of them are played faster or slower, which makes another speaker of every clip: without it, the network knows
+    its few dozen people after some epochs, and refuses one whom it heard well before (docs/models.md).
     """
     out = np.empty((len(batch), SEGMENT_SAMPLES), np.int16)
     for row, item in enumerate(batch):
