@@ -37,8 +37,8 @@ def noise(kind: str, length: int, random: Random, around: Surroundings) -> Float
 
 def write(out: Path, words: list[corpus.Spoken], around: Surroundings) -> int:
     """Write every word in every condition; returns the number of clips."""
-    count = 0
-    with (out / "index.csv").open("w", newline="") as file:
+    count, partial = 0, out / "index.tmp"  # index.csv is there when all of it is there
+    with partial.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["path", "condition", "word", "speaker", "start_s", "end_s"])
         for number, spoken in enumerate(words):
@@ -60,6 +60,7 @@ def write(out: Path, words: list[corpus.Spoken], around: Surroundings) -> int:
                 place = [f"{(lead + edge) / RATE_HZ:.3f}" for edge in (spoken.start, spoken.end)]
                 table.writerow([path, condition, spoken.label, spoken.speaker, *place])
                 count += 1
+    partial.rename(out / "index.csv")
     return count
 
 

@@ -175,13 +175,14 @@ def build(out: Path, items: list[Item], around: Surroundings, seed: int, process
     np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=(len(items), CLIP_SAMPLES)).flush()
     _shared = (items, around, seed, path)
     parts = [(i, min(i + 500, len(items))) for i in range(0, len(items), 500)]
-    began = time.monotonic()
-    with multiprocessing.get_context("fork").Pool(processes) as pool, (out / "items.csv").open("w", newline="") as file:
+    began, partial = time.monotonic(), out / "items.tmp"  # items.csv is there when all of it is there
+    with multiprocessing.get_context("fork").Pool(processes) as pool, partial.open("w", newline="") as file:
         table = csv.writer(file)
         for done, rows in enumerate(pool.imap(_write, parts), 1):
             table.writerows(rows)
             left = (time.monotonic() - began) / done * (len(parts) - done)
             print(f"{min(done * 500, len(items))}/{len(items)} clips, about {left / 60:.1f} min left", flush=True)
+    partial.rename(out / "items.csv")
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
         ("mining", mined / "items.csv", lambda: _mine(recipe, stage1, mined)),
         ("stage 2", stage2 / "stage2.pt", lambda: _stage2(recipe, [*pools, mined], stage2)),
         ("dev conditions", work / "dev" / "index.csv", lambda: _conditions(recipe, work / "dev")),
-        ("raw models", work / "raw", lambda: _assemble(recipe, work / "raw", {})),
+        ("raw models", work / "raw" / words[-1] / "manifest.yaml", lambda: _assemble(recipe, work / "raw", {})),
         ("sweep", table, lambda: _sweep(recipe, work / "raw", table)),
         ("operating points", recipe.out / words[-1] / "card.md", lambda: _finish(recipe, table)),
     ]  # fmt: skip
