@@ -31,7 +31,7 @@ household noise. The noise at 10 and 0 dB is household, babble and music in equa
 {_speakers(folder, table)}
 
 ## Bad at
-- 0 dB, babble above all: it misses about as many as it finds.
+- Noise as loud as the word, babble above all: see the column of 0 dB.
 - Voices unlike the few dozen people it was trained on: one speaker can be most of the misses.
 - Words that sound nearly the same ("alexis", "elects a"): the synthetic near-misses in training help, not always.
 - Babies crying and singing: they make many candidates, though few false accepts.
