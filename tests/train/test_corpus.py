@@ -39,6 +39,11 @@ def test_folds_are_kept_apart(corpora: Path) -> None:
         "noise/household/b.wav",
         "noise/music/c.wav",
     ]
+    assert [row["path"] for row in corpus.rows(corpora, "dev", "speech/")] == ["speech/e.wav"]
+
+
+def test_surroundings_are_those_of_one_fold(corpora: Path) -> None:
+    pytest.importorskip("pyroomacoustics", reason="simulated rooms need the extra 'train'")
     train, dev = (corpus.surroundings(corpora, fold, simulated_rooms=0) for fold in ("train", "dev"))
     assert [len(sound) for sound in train.speech] == [16_000]
     assert (len(dev.speech[0]), len(dev.household), len(dev.music), len(dev.rooms)) == (8_000, 8_000, 8_000, 1)
