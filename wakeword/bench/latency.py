@@ -134,19 +134,21 @@ def _gate(folder: Path) -> Iterator[_Gate]:
     from_gate, to_listen = os.pipe()
     at_uplink, to_uplink = os.pipe()
     from_uplink, silent = os.pipe()
+    told, status = os.pipe()
     settings = GateSettings(
         str(folder / "log"), str(folder / "device.key"), MODEL1.hex(), MODEL2.hex(), from_listen, to_listen, to_uplink,
-        from_uplink, sessions_per_hour=SESSIONS,
+        from_uplink, sessions_per_hour=SESSIONS, status=status,
     )  # fmt: skip
-    theirs = (from_listen, to_listen, to_uplink, from_uplink)
+    theirs = (from_listen, to_listen, to_uplink, from_uplink, status)
     process = subprocess.Popen([sys.executable, "-P", "-m", "wakeword.gate", to_json(settings)], pass_fds=theirs)
     for descriptor in theirs:
         os.close(descriptor)
     try:
+        _read(told, 4_096)  # that it has started: a wake before that would wait for Python to be loaded
         yield _Gate(to_gate, from_gate, at_uplink)
     finally:
         process.terminate()
-        for descriptor in (to_gate, from_gate, at_uplink, silent):
+        for descriptor in (to_gate, from_gate, at_uplink, silent, told):
             os.close(descriptor)
         process.wait()
 
