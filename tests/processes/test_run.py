@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -128,6 +129,11 @@ def test_when_one_process_dies_all_end_and_it_is_named(
     verify(daemon.evidence)
 
 
+def handles_sigterm(pid: int) -> bool:
+    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_the_one_that_died_is_named_also_when_another_is_seen_to_end_before(
     tmp_path: Path, recorded: Path, receiver: Service
 ) -> None:
@@ -135,6 +141,8 @@ def test_the_one_that_died_is_named_also_when_another_is_seen_to_end_before(
     with Daemon(tmp_path, receiver.url, "--word", LOUD, "--input", str(recorded)) as daemon:
         daemon.event("listen", "listening")
         pids = daemon.pids()
+        while not handles_sigterm(pids["uplink"]):  # listen may be ready before it
+            os.sched_yield()
         daemon.process.send_signal(signal.SIGSTOP)
         for name, number in (("uplink", signal.SIGTERM), ("gate", signal.SIGKILL)):
             os.kill(pids[name], number)
