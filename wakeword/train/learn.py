@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,40 @@ class Average:
                     self.kept[name].lerp_(value, 1 - self.decay)
                 else:
                     self.kept[name].copy_(value)
+
+
+class Course:
+    """A training under way: takes steps, keeps a checkpoint after every epoch, goes on from one that is there."""
+
+    def __init__(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, average: Average, out: Path, epochs: int
+    ) -> None:
+        self._model, self._optimiser, self._average, self._epochs = model, optimiser, average, epochs
+        self._checkpoint = out / "checkpoint.pt"
+        self.first_epoch = 0
+        if self._checkpoint.exists():
+            kept = torch.load(self._checkpoint, weights_only=True)
+            model.load_state_dict(kept["model"])
+            optimiser.load_state_dict(kept["optimiser"])
+            average.kept, self.first_epoch = kept["average"], kept["epoch"]
+        self._losses: list[float] = []
+        self._began = time.monotonic()
+
+    def step(self, value: torch.Tensor) -> None:
+        """One step down the loss `value`."""
+        self._optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
+        self._optimiser.step()
+        self._average.update(self._model)
+        self._losses.append(float(value.detach()))
+
+    def end_epoch(self, epoch: int) -> None:
+        """Keep what was learned, and say how far it is."""
+        done = epoch + 1
+        state = {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict()}
+        torch.save({**state, "average": self._average.kept, "epoch": done}, self._checkpoint)
+        left = (time.monotonic() - self._began) / (done - self.first_epoch) * (self._epochs - done)
+        loss = sum(self._losses) / len(self._losses)
+        print(f"epoch {done}/{self._epochs}  loss {loss:.4f}  {left / 60:.0f} min left", flush=True)
+        self._losses.clear()

@@ -6,13 +6,12 @@ python -m wakeword.train.train_stage1 POOL… --out DIR [--epochs 14] [--seed 1]
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from wakeword.train.learn import CLIP_FRAMES, Average, Pool, learning_rate
+from wakeword.train.learn import CLIP_FRAMES, Average, Course, Pool, learning_rate
 from wakeword.train.stage1 import FRAMES_PER_STEP, Stage1, Targets, loss
 
 BATCH = 128  # chosen: smaller ones are slower a clip on two cores
@@ -70,17 +69,12 @@ def train(
         model.load_state_dict(torch.load(start, weights_only=True))
         peak = PEAK_RATE / 2
     optimiser = torch.optim.AdamW(model.parameters(), peak, weight_decay=1e-2)
-    average, first_epoch = Average(model, 0.999), 0
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        average.kept, first_epoch = kept["average"], kept["epoch"]
-    step, began = first_epoch * (len(where) // BATCH), time.monotonic()
-    for epoch in range(first_epoch, epochs):
+    average = Average(model, 0.999)
+    course = Course(model, optimiser, average, out, epochs)
+    step = course.first_epoch * (len(where) // BATCH)
+    for epoch in range(course.first_epoch, epochs):
         random = np.random.default_rng([seed, epoch])
-        total, model = 0.0, model.train()
+        model.train()
         for part in random.permutation(where)[: len(where) // BATCH * BATCH].reshape(-1, BATCH, 2):
             x, word, end = [], [], []
             for number, pool in enumerate(pools):
@@ -95,24 +89,9 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, steps, peak)
             value = loss(model(torch.from_numpy(np.stack(x).astype(np.float32)), masks(len(x), random)), targets)
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimiser.step()
-            average.update(model)
-            total, step = total + float(value.detach()), step + 1
-        state = {
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "average": average.kept,
-            "epoch": epoch + 1,
-        }
-        torch.save(state, checkpoint)
-        left = (time.monotonic() - began) / (epoch + 1 - first_epoch) * (epochs - epoch - 1)
-        print(
-            f"epoch {epoch + 1}/{epochs}  loss {total / (len(where) // BATCH):.4f}  {left / 60:.0f} min left",
-            flush=True,
-        )
+            course.step(value)
+            step += 1
+        course.end_epoch(epoch)
     torch.save(average.kept, out / "stage1.pt")
 
 

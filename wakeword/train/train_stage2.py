@@ -10,7 +10,6 @@ speech teach nothing after a while, what resembles the word always does.
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 
 from wakeword.events import RATE_HZ
 from wakeword.train.dataset import CLIP_SAMPLES
-from wakeword.train.learn import Average, Pool, learning_rate
+from wakeword.train.learn import Average, Course, Pool, learning_rate
 from wakeword.train.stage2 import SEGMENT_SAMPLES, Stage2, start_from
 
 BATCH, DRAWN = 48, 12_000
@@ -124,37 +123,21 @@ def train(
         {"params": list(model.head.parameters()), "peak": HEAD_RATE},
     ]
     optimiser = torch.optim.AdamW(groups, HEAD_RATE, weight_decay=1e-2)
-    average, first_epoch, checkpoint = Average(model, 0.998), 0, out / "checkpoint.pt"
-    if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        average.kept, first_epoch = kept["average"], kept["epoch"]
+    average = Average(model, 0.998)
+    course = Course(model, optimiser, average, out, epochs)
     batches = DRAWN // BATCH
-    step, began = first_epoch * batches, time.monotonic()
-    for epoch in range(first_epoch, epochs):
+    step = course.first_epoch * batches
+    for epoch in range(course.first_epoch, epochs):
         random = np.random.default_rng([seed, epoch])
-        total, model = 0.0, model.train()
+        model.train()
         for _ in range(batches):
             samples, word = drawer.draw(BATCH, random)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, batches * epochs, group["peak"] / (3 if start else 1))
             value = loss(forward(model, samples), word)
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimiser.step()
-            average.update(model)
-            total, step = total + float(value.detach()), step + 1
-        state = {
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "average": average.kept,
-            "epoch": epoch + 1,
-        }
-        torch.save(state, checkpoint)
-        left = (time.monotonic() - began) / (epoch + 1 - first_epoch) * (epochs - epoch - 1)
-        print(f"epoch {epoch + 1}/{epochs}  loss {total / batches:.4f}  {left / 60:.0f} min left", flush=True)
+            course.step(value)
+            step += 1
+        course.end_epoch(epoch)
     torch.save(average.kept, out / "stage2.pt")
 
 
