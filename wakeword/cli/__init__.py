@@ -34,7 +34,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wakeword",
         description="A two-stage wake-word daemon: no audio leaves before two independent detectors agree.",
-        epilog="examples:  wakeword demo    wakeword replay talk.wav --json    wakeword audit verify DIR",
+        epilog="examples:\n  wakeword demo\n  wakeword replay talk.wav --json\n  wakeword audit verify DIR",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     from wakeword import __version__
 

@@ -42,7 +42,7 @@ def write(folder: Path, manifest: dict[str, Any], one: bytes, two: bytes) -> Non
     (folder / "manifest.yaml").write_text(text, "utf-8")
 
 
-def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: dict[str, Any]) -> None:
+def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: dict[str, Any], seed: int = 1) -> None:
     """Export all words. `details[word]` may hold `scale1`, `scale2` ([a, b]) and further manifest entries."""
     trained1, trained2 = load_stage1(stage1, len(words)), load_stage2(stage2, len(words))
     for number, word in enumerate(words):
@@ -58,7 +58,7 @@ def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: d
             "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
             **own,
             "data": [source._asdict() for source in SOURCES],
-            "training": {"command": f"wakeword train {' '.join(words)}", "seed": 1, "see": "docs/models.md"},
+            "training": {"command": f"wakeword train {' '.join(words)}", "seed": seed, "see": "docs/models.md"},
         }  # fmt: skip
         write(out / word, manifest, one, two)
 
@@ -70,10 +70,11 @@ def main() -> None:
     parser.add_argument("stage2", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--words", default="computer,jarvis,alexa")
+    parser.add_argument("--seed", type=int, default=1, help="of the training, for the manifest")
     parser.add_argument("--details", type=Path, help="JSON: word -> calibration and manifest entries")
     given = parser.parse_args()
     details = json.loads(given.details.read_text()) if given.details else {}
-    assemble(given.stage1, given.stage2, given.words.split(","), given.out, details)
+    assemble(given.stage1, given.stage2, given.words.split(","), given.out, details, given.seed)
 
 
 if __name__ == "__main__":

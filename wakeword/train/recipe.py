@@ -142,7 +142,9 @@ def _conditions(recipe: Recipe, out: Path) -> None:
 
 def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
     work = recipe.work
-    assemble.assemble(work / "stage1" / "stage1.pt", work / "stage2" / "stage2.pt", list(recipe.words), out, details)
+    assemble.assemble(
+        work / "stage1" / "stage1.pt", work / "stage2" / "stage2.pt", list(recipe.words), out, details, recipe.seed
+    )
 
 
 def _sweep(recipe: Recipe, models: Path, out: Path) -> None:
