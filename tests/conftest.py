@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from browser import Chromium, started
 from hypothesis import HealthCheck, settings
 
 import wakeword
@@ -38,3 +40,10 @@ def said() -> list[dict[str, str]]:
     """What is said in the room: start_s, end_s, what, who, word, how."""
     with ROOM.with_suffix(".csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One headless browser for all pages; see `browser.py`."""
+    with started() as browser:
+        yield browser
