@@ -108,7 +108,24 @@ _PPM = Whole(0, 1_000_000)
 _SIGNED = Whole(-MAX_WHOLE)
 
 CLOSE_REASONS = ("end", "cap_b", "cap_ms", "rate", "mute", "stop", "uplink", "listen", "proto", "shutdown")
-FAULT_CODES = ("frame", "state", "score", "stale", "model", "window", "order", "eof", "meter", "selftest", "config")
+MICROPHONE_FAULTS = ("unplugged", "stalled", "stolen", "rate", "zeros", "clipping")
+FAULT_CODES = (
+    "frame", "state", "score", "stale", "model", "window", "order", "eof", "meter", "selftest", "config",
+    *MICROPHONE_FAULTS,
+)  # fmt: skip
+PROCESSES = ("listen", "gate", "uplink", "status", "meter", "run")
+
+# What each process tries at its start although it must not succeed. The value is the errno that it got; 0: it
+# succeeded, so there is no wall; -1: not tried, because this process is allowed to do it.
+FORBIDDEN_ACTS = (
+    "inet", "inet6", "unix", "netlink", "packet", "other",  # a socket of this family; other: any further one tried
+    "sound",  # open a sound device
+    "log",  # open the evidence
+    "write",  # make a file
+    "exec",  # run a program
+    "ptrace",  # attach to another process
+    "wx",  # memory that is writable and executable
+)  # fmt: skip
 
 # In every record. e: epoch, n: leaf index, s: salt, t: CLOCK_BOOTTIME in ms, w: wall clock in s.
 EVERY: dict[str, Check] = {"e": Whole(1), "n": _COUNT, "s": Hex(32), "t": _COUNT, "w": _COUNT}
@@ -137,10 +154,25 @@ KINDS: dict[str, dict[str, Check]] = {
     },
     "open": {"sid": Whole(1), "wid": _COUNT, "cap_b": _COUNT, "cap_ms": _COUNT, "fmt": OneOf(("s16le16k",))},
     "close": {"sid": Whole(1), "bytes": _COUNT, "ms": _COUNT, "why": OneOf(CLOSE_REASONS), "sum_h": _HASH},
-    "kcount": {"gen": Hex(16), "eg_b": _COUNT, "in_b": _COUNT, "uq_b": _COUNT, "src": OneOf(("nft", "bpf"))},
+    "kcount": {"gen": Hex(16), "eg_b": _COUNT, "in_b": _COUNT, "uq_b": _COUNT, "src": OneOf(("nft", "bpf", "own"))},
     "prune": {"cut_n": _COUNT, "drop_e": _COUNT, "why": OneOf(("age", "space", "user"))},
     "fault": {"code": OneOf(FAULT_CODES), "arg": _SIGNED, "latch": _TRUTH},
     "stop": {"why": OneOf(("daily", "shutdown", "fault"))},
+    # one a process and start: what it tried of what it must not do
+    "walls": {"who": OneOf(PROCESSES), **dict.fromkeys(FORBIDDEN_ACTS, Whole(-1, 4_095))},
+    # who counts the uplink's bytes from here on, and whether IP packets (eg) and TCP payload (uq) are counted at all
+    "meter": {"src": OneOf(("none", "own", "nft", "bpf")), "eg": _TRUTH, "uq": _TRUTH},
+    # how a process of the start before ended that should not have
+    "cause": {"who": OneOf(PROCESSES), "how": OneOf(("exit", "signal", "watchdog", "late")), "code": Whole(0, 255)},
+    # with the tally: how often and how long wake words were not asked for because the speaker itself spoke
+    "hold": {"count": _COUNT, "ms": _COUNT},
+    # candidates are kept for tuning, by consent, until the wall clock shows `until`; kept: since the last such record
+    "collect": {"why": OneOf(("on", "day", "expired", "forgotten")), "until": _COUNT, "kept": _COUNT},
+    # a day's counts were reported with noise: what was sent, epsilon and the budget used so far in thousandths
+    "stats": {
+        "day": _COUNT, "wakes": _SIGNED, "cand": _SIGNED, "rej": _SIGNED, "cancel": _SIGNED, "eps": Whole(1, 1_000_000),
+        "spent": _COUNT, "bytes": _COUNT,
+    },
 }  # fmt: skip
 
 # Lines that are not records: a file's head, a group's seal, and what is left of a record whose content was removed.
