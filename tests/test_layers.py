@@ -18,19 +18,20 @@ ORDER = [
     "evidence", "outside", "states", "selftest", "gate",
     "model", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
-    "config", "places", "supervise", "plan", "display", "demo", "bench",
+    "config", "places", "supervise", "plan", "display", "demo", "eval", "bench",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily
 
 # Libraries that only these may name, wherever in the module they do it.
 RESERVED = {
-    "torch": {"train"}, "onnx": {"train"}, "scipy": {"train"}, "pyroomacoustics": {"train"}, "hibari": {"train"},
+    "torch": {"train"}, "onnx": {"train"}, "scipy": {"train"}, "hibari": {"train"},
+    "pyroomacoustics": {"eval", "train"}, "dask": {"eval"}, "distributed": {"eval"},
     "librosa": set(), "numba": set(),
     "onnxruntime": {"model", "train"},
     "pydantic": {"config"}, "rich": {"bench", "cli", "demo", "display"},
-    "yaml": {"bench", "config", "demo", "model", "train"},
-    "sounddevice": {"source"}, "soundfile": {"bench", "source", "demo", "train"}, "soxr": {"source", "train"},
+    "yaml": {"bench", "config", "demo", "eval", "model", "train"},
+    "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip
