@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +22,7 @@ from wakeword.pipeline.pipeline import (
     USUAL_WORD_SAMPLES,
     Detector,
 )
-from wakeword.pipeline.stage1 import Stage1
+from wakeword.pipeline.stage1 import STEP_SAMPLES, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
 from wakeword.pipeline.trigger import Trigger
 from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
@@ -236,6 +237,18 @@ def test_levels_are_those_of_the_last_unit_and_verdict(room: np.ndarray) -> None
     assert dbfs == pytest.approx(10 * np.log10(np.mean(unit**2) / 32768**2))
     assert set(stage1) == set(WORDS)
     assert stage2 == {verdict.candidate.word: verdict.stage2 for verdict in judged}
+
+
+def test_what_is_watched_are_the_scores_that_candidates_report_and_events_stay_the_same(
+    room: np.ndarray, events: list[Event]
+) -> None:
+    seen: dict[tuple[int, int], float] = {}
+    detector = Detector.load(*WORDS, floor=True)
+    detector.watch(lambda number, step, logit: seen.update({(number, step): logit}))
+    assert run(detector, room, [len(room)]) == events
+    for verdict in verdicts(events):
+        at = (WORDS.index(verdict.candidate.word), verdict.candidate.end // STEP_SAMPLES - 1)
+        assert 1 / (1 + math.exp(-seen[at])) == verdict.candidate.stage1
 
 
 @pytest.mark.parametrize("block", [np.zeros(100, np.float32), np.zeros((10, 2), np.int16), np.zeros(5, np.uint16)])

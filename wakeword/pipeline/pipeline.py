@@ -9,6 +9,7 @@ training starts it just so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Detector:
         self.models = [replace(word, stage1_bytes=b"", stage2_bytes=b"") for word in words]  # onnxruntime has them now
         self.points = points
         self._floor = floor
+        self._tap: Callable[[int, int, float], None] | None = None
         self._stage1 = Stage1(words)
         self._stage2 = [Stage2(word) for word in words]
         self.reset()
@@ -108,6 +110,14 @@ class Detector:
         self._resting, self._was_speaking = False, False
         self._begun, self._deaf_until = self.heard, self.heard + refractory
 
+    def watch(self, tap: Callable[[int, int, float], None]) -> None:
+        """For pictures: call `tap(word's number, step, logit)` with all that is held against stage 1's threshold.
+
+        Step k is decided once sample 640 (k + 1) is heard. Steps without voice, and those of a session, are not heard;
+        one heard again because voice opened anew comes twice, the later counts. Events stay as they are.
+        """
+        self._tap = tap
+
     def levels(self) -> tuple[float, dict[str, float], dict[str, float]]:
         """For displays: level of the last unit in dBFS, each word's latest stage 1 score, its last stage 2 score."""
         latest = 1 / (1 + np.exp(-self._logits[-1]))
@@ -147,6 +157,8 @@ class Detector:
             for number, trigger in enumerate(self._triggers):
                 trigger.seek(start // STEP_SAMPLES + step)
                 firing = trigger.push(float(self._logits[step, number]))
+                if self._tap:
+                    self._tap(number, start // STEP_SAMPLES + step, trigger.smooth)
                 if firing and (firing.decided + 1) * STEP_SAMPLES > self._deaf_until and not self._resting:
                     events += self._judge(number, firing)
         return events

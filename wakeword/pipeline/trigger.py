@@ -39,6 +39,7 @@ class Trigger:
     def reset(self) -> None:
         """Forget all scores, as when the model's states are zeroed. Steps go on counting."""
         self._recent = [_NEVER] * SMOOTHED_STEPS
+        self.smooth = _NEVER  # the last logit that was held against the threshold
         self._waiting_since = -1
         self._peak, self._peak_step = _NEVER, -1
         self._last, self._last_step = _NEVER, -REFRACTORY_STEPS
@@ -51,7 +52,7 @@ class Trigger:
         """Take the next step's logit; returns a firing when one is decided at this step."""
         step, self._step = self._step, self._step + 1
         self._recent = [*self._recent[1:], logit]
-        smooth = sum(self._recent) / SMOOTHED_STEPS
+        smooth = self.smooth = sum(self._recent) / SMOOTHED_STEPS
         if self._waiting_since < 0:
             if smooth >= self._bar(step):
                 self._waiting_since, self._peak, self._peak_step = step, smooth, step
