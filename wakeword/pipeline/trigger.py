@@ -9,6 +9,7 @@ the truth.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ class Trigger:
 
     def __init__(self, threshold: float) -> None:
         """`threshold` in [0, 1]; nothing reaches 1."""
-        self._threshold = _logit(threshold)
+        self._threshold = logit(threshold)
         self._step = 0
         self.reset()
 
@@ -52,7 +53,11 @@ class Trigger:
         """Take the next step's logit; returns a firing when one is decided at this step."""
         step, self._step = self._step, self._step + 1
         self._recent = [*self._recent[1:], logit]
-        smooth = self.smooth = sum(self._recent) / SMOOTHED_STEPS
+        self.smooth = sum(self._recent) / SMOOTHED_STEPS
+        return self.weigh(step, self.smooth)
+
+    def weigh(self, step: int, smooth: float) -> Firing | None:
+        """Take the smoothed logit of `step`, the one after the last. Sweeps of thresholds begin here (`eval/fan.py`)."""
         if self._waiting_since < 0:
             if smooth >= self._bar(step):
                 self._waiting_since, self._peak, self._peak_step = step, smooth, step
@@ -65,10 +70,23 @@ class Trigger:
         self._last, self._last_step = self._peak, step
         return Firing(self._peak_step, step, 1 / (1 + math.exp(-self._peak)))
 
+    def at(self, threshold: float) -> Trigger:
+        """A copy that has lived through the same, with another threshold, a logit: true only if it would have."""
+        other = copy.copy(self)
+        other._threshold = threshold
+        return other
+
+    def state(self, step: int) -> tuple[float, ...]:
+        """All that `weigh` goes by at `step`, but for the threshold: nothing at all when neither waiting nor resting."""
+        if self._waiting_since >= 0:
+            return self._waiting_since, self._peak, self._peak_step
+        return (self._last, self._last_step) if step - self._last_step < REFRACTORY_STEPS else ()
+
     def _bar(self, step: int) -> float:
         resting = step - self._last_step < REFRACTORY_STEPS
         return max(self._threshold, self._last + 1e-6) if resting else self._threshold
 
 
-def _logit(score: float) -> float:
+def logit(score: float) -> float:
+    """[0, 1] -> what the trigger compares; infinite at both ends."""
     return math.inf if score >= 1 else -math.inf if score <= 0 else math.log(score / (1 - score))
