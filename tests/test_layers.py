@@ -14,9 +14,9 @@ PACKAGE = Path(wakeword.__file__).parent
 
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
-    "errors", "events", "settings", "messages", "statusline", "sandbox",
+    "errors", "events", "settings", "notices", "messages", "statusline", "sandbox",
     "evidence", "outside", "states", "selftest", "gate",
-    "model", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
+    "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
     "config", "places", "supervise", "plan", "display", "demo", "eval", "bench",
     "train", "cli",
@@ -110,6 +110,7 @@ def test_the_pipeline_is_pure() -> None:
             "__future__",
             "_webrtcvad",
             "collections",
+            "copy",
             "dataclasses",
             "math",
             "numpy",

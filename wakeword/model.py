@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Model:
     stage2_sha256: str
     stage1_bytes: bytes
     stage2_bytes: bytes
+    peer: str = ""  # the kind of another program's stage 1 that replaces ours (`wakeword/peers/`)
+    peer_files: dict[str, bytes] = field(default_factory=dict)  # its files by their role
 
 
 def find(name: str) -> Path:
@@ -94,7 +96,7 @@ def set_digest(hashes: list[str]) -> str:
     """One hash for the models in force: a single file's own, or that of the sorted list, a line each."""
     if len(set(hashes)) == 1:
         return hashes[0]
-    return _sha256("".join(f"{digest}\n" for digest in sorted(set(hashes))).encode())
+    return sha256("".join(f"{digest}\n" for digest in sorted(set(hashes))).encode())
 
 
 def open_session(graph: bytes) -> Any:
@@ -121,8 +123,8 @@ def _point(given: dict[str, Any]) -> Point:
     return point
 
 
-def _sha256(content: bytes) -> str:
-    """By CPython's own module where it has one: hashlib maps 3.4 MB of OpenSSL into listen, for a hash at its start."""
+def sha256(content: bytes) -> str:
+    """In hex, by CPython's own module where it has one: hashlib maps 3.4 MB of OpenSSL into listen, for one hash."""
     for name in ("_sha2", "_sha256", "hashlib"):  # Python 3.12 and newer; 3.11; any
         with suppress(ImportError):
             return str(importlib.import_module(name).sha256(content).hexdigest())
@@ -134,7 +136,7 @@ def _checked(path: Path, digest: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"unreadable: {error.strerror}", where=str(path)) from error
-    if _sha256(content) != digest:
+    if sha256(content) != digest:
         raise ModelError(
             "is not the file that the manifest names (sha256 differs)", where=str(path),
             hint="restore the model folder, or train it again",

@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 from wakeword import model
 from wakeword.errors import ConfigError, ModelError
 from wakeword.events import Candidate, Event, Verdict, Voice
-from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
+from wakeword.pipeline.features import OVERLAP_SAMPLES
 from wakeword.pipeline.pipeline import (
     FLOOR,
-    PRE_CONTEXT_UNITS,
     REFRACTORY_SAMPLES,
     RING_SAMPLES,
     USUAL_WORD_SAMPLES,
     Detector,
 )
-from wakeword.pipeline.stage1 import STEP_SAMPLES, Stage1
+from wakeword.pipeline.stage1 import PRE_CONTEXT_UNITS, STEP_SAMPLES, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
 from wakeword.pipeline.trigger import Trigger
 from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
@@ -98,7 +97,7 @@ def naive(samples: np.ndarray) -> list[tuple[str, int, float, float]]:
         scores = []
         for unit in range(first, closed):
             start = SEGMENT_SAMPLES + unit * UNIT_SAMPLES
-            scores.append(stage1.push(log_mel(padded[start - OVERLAP_SAMPLES : start + UNIT_SAMPLES])))
+            scores.append(stage1.push(padded[start - OVERLAP_SAMPLES : start + UNIT_SAMPLES]))
         for word, column in zip(loaded, np.concatenate(scores).T, strict=True):
             trigger = Trigger(FLOOR)
             for firing in filter(None, (trigger.push(float(score)) for score in column)):
@@ -272,3 +271,34 @@ def test_no_word_and_the_same_word_twice_are_refused() -> None:
         Detector.load()
     with pytest.raises(ConfigError, match="'jarvis' is given twice"):
         Detector.load("jarvis", "alexa", "jarvis")
+
+
+# --- twins
+
+
+def test_a_twin_hears_its_own_stream_only(detector: Detector, room: np.ndarray, events: list[Event]) -> None:
+    first, second = detector.twin(), detector.twin()
+    found: tuple[list[Event], list[Event]] = ([], [])
+    for start in range(0, len(room), 4_000):  # one of them hears the room two seconds later
+        found[0].extend(first.process(room[start : start + 4_000]))
+        late = room[max(0, start - 32_000) : max(0, start - 28_000)]
+        found[1].extend(second.process(late if start >= 32_000 else np.zeros(0, np.int16)))
+    assert found[0] == events
+    assert found[1] == events[: len(found[1])]
+    assert len(verdicts(found[1])) > 10
+
+
+def test_a_twin_of_some_words_is_a_detector_of_these(room: np.ndarray) -> None:
+    alone = run(Detector.load("jarvis"), room, [len(room)])
+    twin = Detector.load(*WORDS).twin("jarvis")
+    found = run(twin, room, [len(room)])
+    assert [model.word for model in twin.models] == ["jarvis"]
+    assert [type(event) for event in found] == [type(event) for event in alone]
+    for one, other in zip(verdicts(found), verdicts(alone), strict=True):
+        assert (one.candidate.decided, one.accepted) == (other.candidate.decided, other.accepted)
+        assert (one.candidate.stage1, one.stage2) == pytest.approx((other.candidate.stage1, other.stage2), abs=1e-4)
+
+
+def test_a_twin_of_an_unknown_word_is_refused(detector: Detector) -> None:
+    with pytest.raises(ConfigError, match=r"no word 'hal' here \(there is computer, jarvis, alexa\)"):
+        detector.twin("computer", "hal")

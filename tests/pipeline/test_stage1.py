@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wakeword import model
-from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
+from wakeword.pipeline.features import OVERLAP_SAMPLES
 from wakeword.pipeline.stage1 import STEPS_PER_UNIT, Stage1
 
 UNIT = 1280
@@ -20,53 +20,53 @@ def words() -> list[model.Model]:
 
 
 @pytest.fixture(scope="module")
-def frames(room: np.ndarray) -> list[np.ndarray]:
-    """The room's first sentence with a wake word in it, 7.6 to 10.8 s, as 40 units of features."""
+def units(room: np.ndarray) -> list[np.ndarray]:
+    """The room's first sentence with a wake word in it, 7.6 to 10.8 s, as 40 units."""
     part = room[121_600 - OVERLAP_SAMPLES : 121_600 + 40 * UNIT]
-    return [log_mel(part[at : at + OVERLAP_SAMPLES + UNIT]) for at in range(0, 40 * UNIT, UNIT)]
+    return [part[at : at + OVERLAP_SAMPLES + UNIT] for at in range(0, 40 * UNIT, UNIT)]
 
 
-def scores(stage1: Stage1, frames: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([stage1.push(unit) for unit in frames])
+def scores(stage1: Stage1, units: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([stage1.push(unit) for unit in units])
 
 
-def test_a_unit_gives_two_logits_a_word(words: list[model.Model], frames: list[np.ndarray]) -> None:
-    found = scores(Stage1(words), frames)
+def test_a_unit_gives_two_logits_a_word(words: list[model.Model], units: list[np.ndarray]) -> None:
+    found = scores(Stage1(words), units)
     assert found.shape == (40 * STEPS_PER_UNIT, 3)
     assert found.dtype == np.float32
     assert np.all(np.isfinite(found))
 
 
-def test_the_word_said_scores_highest(words: list[model.Model], frames: list[np.ndarray]) -> None:
-    computer, jarvis, alexa = scores(Stage1(words), frames).max(axis=0)
+def test_the_word_said_scores_highest(words: list[model.Model], units: list[np.ndarray]) -> None:
+    computer, jarvis, alexa = scores(Stage1(words), units).max(axis=0)
     assert computer > 0  # a score over one half
     assert max(jarvis, alexa) < 0
 
 
-def test_after_reset_nothing_of_the_past_remains(words: list[model.Model], frames: list[np.ndarray]) -> None:
+def test_after_reset_nothing_of_the_past_remains(words: list[model.Model], units: list[np.ndarray]) -> None:
     stage1 = Stage1(words)
-    fresh = scores(stage1, frames)
-    assert not np.array_equal(scores(stage1, frames), fresh)  # the states do carry something
+    fresh = scores(stage1, units)
+    assert not np.array_equal(scores(stage1, units), fresh)  # the states do carry something
     stage1.reset()
-    np.testing.assert_array_equal(scores(stage1, frames), fresh)
+    np.testing.assert_array_equal(scores(stage1, units), fresh)
 
 
 def test_one_trunk_for_all_words_gives_the_scores_of_each_alone(
-    words: list[model.Model], frames: list[np.ndarray]
+    words: list[model.Model], units: list[np.ndarray]
 ) -> None:
-    together = scores(Stage1(words), frames)
-    alone = [scores(Stage1([word]), frames)[:, 0] for word in words]
+    together = scores(Stage1(words), units)
+    alone = [scores(Stage1([word]), units)[:, 0] for word in words]
     assert len({word.trunk for word in words}) == 1
     np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-4)
 
 
 def test_scores_come_in_the_order_of_the_models_whatever_their_trunks(
-    words: list[model.Model], frames: list[np.ndarray]
+    words: list[model.Model], units: list[np.ndarray]
 ) -> None:
     computer, jarvis, alexa = words
     mixed = [alexa, replace(jarvis, trunk="~ another"), computer]  # sorts behind any hash
-    together = scores(Stage1(words), frames)
-    np.testing.assert_allclose(scores(Stage1(mixed), frames), together[:, [2, 1, 0]], atol=1e-4)
+    together = scores(Stage1(words), units)
+    np.testing.assert_allclose(scores(Stage1(mixed), units), together[:, [2, 1, 0]], atol=1e-4)
 
 
 def test_any_sound_gives_finite_logits(words: list[model.Model]) -> None:
@@ -74,4 +74,4 @@ def test_any_sound_gives_finite_logits(words: list[model.Model]) -> None:
     loud = random.integers(-32768, 32768, OVERLAP_SAMPLES + UNIT).astype(np.int16)
     stage1 = Stage1(words)
     for samples in (loud, loud * 0, loud // 32767, loud | 32767, loud):  # noise, silence, a whisper, full scale
-        assert np.all(np.isfinite(stage1.push(log_mel(samples))))
+        assert np.all(np.isfinite(stage1.push(samples)))

@@ -3,12 +3,13 @@
     block -> units of 80 ms -> ring -> voice -> log-mel -> stage 1 -> trigger -> candidate -> stage 2 -> verdict
 
 All work is done in units counted from the stream's first sample, so any cut of the same samples into blocks gives the
-same events, bit for bit. When voice opens, stage 1 starts `PRE_CONTEXT_UNITS` earlier, from the ring, with zero states;
-training starts it just so.
+same events, bit for bit. When voice opens, stage 1 starts some units earlier, from the ring, with zero states
+(`stage1.PRE_CONTEXT_UNITS`); training starts it just so.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,6 @@ import numpy.typing as npt
 from wakeword import model as models
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ, Candidate, Event, Verdict, Voice
-from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
 from wakeword.pipeline.ring import Ring
 from wakeword.pipeline.stage1 import STEP_SAMPLES, STEPS_PER_UNIT, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
@@ -29,7 +29,6 @@ from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
 Int16 = npt.NDArray[np.int16]
 
 RING_SAMPLES = 4 * RATE_HZ
-PRE_CONTEXT_UNITS = 14  # 1.12 s: a word's soft beginning, and nearly all that stage 1 can see before it
 REFRACTORY_SAMPLES = int(1.5 * RATE_HZ)  # after a wake; chosen: no word is said twice in that time and meant twice
 USUAL_WORD_SAMPLES = int(0.6 * RATE_HZ)  # stage 1 knows where a word ends; its start is this much earlier
 FLOOR = 0.05  # the lowest stage 1 threshold, for sweeps
@@ -40,7 +39,8 @@ class Detector:
 
     def __init__(self, words: list[models.Model], points: list[models.Point], *, floor: bool = False) -> None:
         """`floor` asks for every candidate from `FLOOR` on; verdicts are still those of `points`."""
-        self.models = [replace(word, stage1_bytes=b"", stage2_bytes=b"") for word in words]  # onnxruntime has them now
+        # onnxruntime has the files now
+        self.models = [replace(word, stage1_bytes=b"", stage2_bytes=b"", peer_files={}) for word in words]
         self.points = points
         self._floor = floor
         self._tap: Callable[[int, int, float], None] | None = None
@@ -78,6 +78,25 @@ class Detector:
                 points = ", ".join(word.points)
                 raise ConfigError(f"'{word.word}' has no operating point '{point}'", hint=f"it has {points}")
         return cls(loaded, [word.points[point] for word in loaded], floor=floor)
+
+    def twin(self, *words: str) -> Detector:
+        """A detector for another stream, of all words or of these: weights are shared, nothing that was heard is.
+
+        Twins may run in different threads. Raises `ConfigError` for a word that this detector does not have.
+        """
+        own = [model.word for model in self.models]
+        for word in words:
+            if word not in own:
+                raise ConfigError(f"no word '{word}' here", hint=f"there is {', '.join(own)}")
+        numbers = [number for number, word in enumerate(own) if not words or word in words]
+        other = copy.copy(self)
+        other.models = [self.models[number] for number in numbers]
+        other.points = [self.points[number] for number in numbers]
+        other._stage1 = self._stage1.twin(numbers)
+        other._stage2 = [self._stage2[number] for number in numbers]
+        other._tap = None
+        other.reset()
+        return other
 
     @property
     def heard(self) -> int:
@@ -118,6 +137,10 @@ class Detector:
         """
         self._tap = tap
 
+    def verify(self, word: int, segment: Int16) -> float:
+        """For pictures: what stage 2 of the word with this number says of 32 000 samples. Changes nothing."""
+        return self._stage2[word].judge(segment)
+
     def levels(self) -> tuple[float, dict[str, float], dict[str, float]]:
         """For displays: level of the last unit in dBFS, each word's latest stage 1 score, its last stage 2 score."""
         latest = 1 / (1 + np.exp(-self._logits[-1]))
@@ -134,7 +157,7 @@ class Detector:
         opened, self._was_speaking = speaking and not self._was_speaking, speaking
         if opened:
             self._open()
-            first = max(self._begun, self.heard - (1 + PRE_CONTEXT_UNITS) * UNIT_SAMPLES, 0)
+            first = max(self._begun, self.heard - (1 + self._stage1.history_units) * UNIT_SAMPLES, 0)
             for start in range(first, self.heard, UNIT_SAMPLES):
                 events += self._listen(start)
         elif speaking:
@@ -150,8 +173,8 @@ class Detector:
 
     def _listen(self, start: int) -> list[Event]:
         """Stage 1 and what follows, on the unit that begins at `start`."""
-        frames = log_mel(self.ring.read(start - OVERLAP_SAMPLES, start + UNIT_SAMPLES))  # (8, 40)
-        self._logits = self._stage1.push(frames)  # (2, words)
+        samples = self.ring.read(start - self._stage1.context_samples, start + UNIT_SAMPLES)
+        self._logits = self._stage1.push(samples)  # (2, words)
         events: list[Event] = []
         for step in range(STEPS_PER_UNIT):
             for number, trigger in enumerate(self._triggers):

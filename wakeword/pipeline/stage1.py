@@ -1,22 +1,43 @@
-"""Stage 1 at work: a frame's features and the carried states in, scores out. Listens to every frame that has voice.
+"""Stage 1 at work: a unit's samples and the carried states in, scores out. Listens to every unit that has voice.
 
 One trunk serves every word: words whose models have the same trunk share one session, and each adds 49 multiplications.
-How the network looks inside is in `wakeword/train/stage1.py`.
+How the network looks inside is in `wakeword/train/stage1.py`. Other programs' models are trunks too: `wakeword/peers/`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from wakeword.model import Model, open_session
+from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
 
+Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]
 
 STEP_SAMPLES = 640  # a score every 40 ms
 STEPS_PER_UNIT = 2
+PRE_CONTEXT_UNITS = 14  # 1.12 s: a word's soft beginning, and nearly all that stage 1 can see before it
+
+
+class Trunk(Protocol):
+    """What a network must be to listen for one or more words; all that the pipeline knows of it."""
+
+    words: list[str]
+    context_samples: int  # that its features of a unit look back on
+    history_units: int  # that it is to hear before the unit in which voice opened
+
+    def reset(self) -> None:
+        """Zero the states."""
+
+    def push(self, samples: Int16) -> Float32:
+        """(context_samples + 1280,) -> (2, words) logits."""
+
+    def twin(self) -> Trunk:
+        """The same network for another stream: weights are shared, states are not."""
 
 
 class Stage1:
@@ -24,22 +45,44 @@ class Stage1:
 
     def __init__(self, models: list[Model]) -> None:
         trunks = sorted({model.trunk for model in models})
-        self._trunks = [_Trunk([m for m in models if m.trunk == trunk]) for trunk in trunks]
+        self._trunks = [_open([m for m in models if m.trunk == trunk]) for trunk in trunks]
         order = [word for trunk in self._trunks for word in trunk.words]
         self._columns = [order.index(model.word) for model in models]
+        self.context_samples = max(trunk.context_samples for trunk in self._trunks)
+        self.history_units = max(trunk.history_units for trunk in self._trunks)
 
     def reset(self) -> None:
         """Zero the states: what follows has nothing before it."""
         for trunk in self._trunks:
             trunk.reset()
 
-    def push(self, frames: Float32) -> Float32:
-        """(8, 40) log-mel -> (2, words) logits, words in the order the models were given."""
-        parts = [trunk.push(frames) for trunk in self._trunks]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)[:, self._columns]
+    def push(self, samples: Int16) -> Float32:
+        """(context_samples + 1280,) -> (2, words) logits, words in the order the models were given."""
+        parts = [trunk.push(samples[self.context_samples - trunk.context_samples :]) for trunk in self._trunks]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, self._columns]
+
+    def twin(self, numbers: list[int]) -> Stage1:
+        """The models with these numbers, for another stream: weights are shared, states are not."""
+        other = copy.copy(self)
+        other._trunks = [trunk.twin() for trunk in self._trunks]
+        other._columns = [self._columns[number] for number in numbers]
+        return other
+
+
+def _open(models: list[Model]) -> Trunk:
+    """The words that share a trunk; a peer's code is loaded only when there is such a word."""
+    if not models[0].peer:
+        return _Trunk(models)
+    from wakeword import peers
+
+    trunk: Trunk = peers.open_trunk(models)
+    return trunk
 
 
 class _Trunk:
+    context_samples = OVERLAP_SAMPLES
+    history_units = PRE_CONTEXT_UNITS
+
     def __init__(self, models: list[Model]) -> None:
         self.words = [model.word for model in models]
         self._session: Any = open_session(models[0].stage1_bytes)  # onnxruntime has no type information
@@ -62,8 +105,13 @@ class _Trunk:
     def reset(self) -> None:
         self._feeds = self._zero_feeds()
 
-    def push(self, frames: Float32) -> Float32:
-        self._feeds["log_mel"] = frames[None]
+    def twin(self) -> _Trunk:
+        other = copy.copy(self)
+        other.reset()
+        return other
+
+    def push(self, samples: Int16) -> Float32:
+        self._feeds["log_mel"] = log_mel(samples)[None]  # (1, 8, 40)
         trunk, *states = self._session.run(self._outputs, self._feeds)
         self._feeds.update(zip(self._states, states, strict=True))
         logits: Float32 = trunk[0] @ self._weights + self._bias

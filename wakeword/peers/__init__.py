@@ -1,0 +1,81 @@
+"""Other programs' wake-word models as stage 1, with our stage 2 behind them: a user keeps the word they have.
+
+A specification is `KIND:PATH`:
+
+    openwakeword:…/alexa_v0.1.onnx     a head of openWakeWord; its two feature models lie beside it or in its package
+    microwakeword:…/alexa.json         a manifest of microWakeWord; needs the package pymicro-wakeword
+
+`replace_stage1` gives a model of ours that first stage: the same word, the same stage 2, their threshold. Each kind is
+a module with `read` (files and threshold, no library) and `open_trunk` (what `pipeline/stage1.py` runs). No file is
+unpickled, nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wakeword.errors import ConfigError, ModelError
+from wakeword.model import Model, Point, set_digest, sha256
+
+KINDS = ("openwakeword", "microwakeword")
+MAX_FILE_BYTES = 64 << 20  # chosen: forty times the largest there is
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What was read: each file by its role, and the threshold its makers give."""
+
+    files: dict[str, bytes]
+    threshold: float
+    shared: tuple[str, ...] = ()  # roles that several words have in common; words with the same share a trunk
+
+
+def check(spec: str) -> tuple[str, Path]:
+    """`KIND:PATH` -> its parts. Raises `ConfigError`."""
+    kind, _, path = spec.partition(":")
+    if kind not in KINDS or not path:
+        raise ConfigError(f"not a stage 1 of another program: {spec!r}", hint=f"KIND:PATH; kinds: {', '.join(KINDS)}")
+    return kind, Path(path).expanduser()
+
+
+def replace_stage1(model: Model, spec: str) -> Model:
+    """`model` with the stage 1 that `spec` names. Raises `ConfigError`, `ModelError`."""
+    kind, path = check(spec)
+    peer: Peer = _module(kind).read(path)
+    digest = _digest(peer.files, sorted(peer.files))
+    common = _digest(peer.files, peer.shared) if peer.shared else digest
+    return replace(
+        model,
+        trunk=f"{kind}:{common}",
+        points={name: Point(peer.threshold, point.stage2) for name, point in model.points.items()},
+        stage1_sha256=digest,
+        stage1_bytes=b"",
+        peer=kind,
+        peer_files=peer.files,
+    )
+
+
+def open_trunk(models: list[Model]) -> Any:
+    """The network of words that share a trunk, as `pipeline.stage1.Trunk`, which this module may not name."""
+    return _module(models[0].peer).open_trunk(models)
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes. Raises `ModelError`."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ModelError(f"{path.stat().st_size:,} bytes are no wake-word model", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"unreadable: {error.strerror}", where=str(path)) from error
+
+
+def _module(kind: str) -> Any:  # Any: a module; what it has is said at this file's head
+    return importlib.import_module(f"wakeword.peers.{kind}")
+
+
+def _digest(files: dict[str, bytes], roles: list[str] | tuple[str, ...]) -> str:
+    return set_digest([sha256(files[role]) for role in roles])
