@@ -118,7 +118,7 @@ def test_show_of_a_log_that_does_not_verify_says_so(tmp_path: Path, capsys: pyte
         ([".", "--key", "lost.vkey"], "cannot be read: No such file"),
         ([".", "--key", "nonsense"], "expected NAME+ID+BASE64"),
         ([".", "--key", "a+b+c"], "expected NAME+ID+BASE64"),
-        ([".", *PINNED, "--receipts", "nonsense"], "a text without a signature"),
+        ([".", *PINNED, "--receipts", "nonsense"], "no checkpoint in it"),
         ([".", *PINNED, "--receipts", "lost"], "cannot be read"),
         ([".", *PINNED, "--receipts", "binary"], "not text"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 from wakeword.errors import CHECK_FAILED, ConfigError
 from wakeword.evidence import note, report
 from wakeword.evidence.device import VKEY_NAME
+from wakeword.evidence.kept import read_notes
 from wakeword.evidence.verify import Result, verify
 
 EXAMPLES = """examples:
@@ -59,6 +60,9 @@ def execute(given: argparse.Namespace) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     receipts = _receipts(given.receipts) if given.receipts else ""
+    if given.receipts and not read_notes(receipts).checkpoints:
+        hint = "expected signed checkpoints: origin, size, root, an empty line, and lines that begin with a dash"
+        raise ConfigError("no checkpoint in it", where=str(given.receipts), hint=hint)
     result = _checked(given, receipts, [_key(text) for text in given.witness], every=given.all)
     print(json.dumps(_as_json(result)) if given.json else _as_text(result))
     return CHECK_FAILED if result.findings else 0
@@ -92,8 +96,6 @@ def _checked(given: argparse.Namespace, receipts: str, witnesses: list[note.Key]
         return verify(given.directory, device, receipts, witnesses, every=every)
     except FileNotFoundError as error:
         raise ConfigError(str(error), where=str(given.directory)) from error
-    except note.NoteError as error:
-        raise ConfigError(str(error), where=str(getattr(given, "receipts", ""))) from error
 
 
 def _key(given: str) -> note.Key:

@@ -26,6 +26,11 @@ SIGNATURE_LINE = "— "  # em dash, space
 CERTIFICATE_HEAD = "wakegate-key/v1\n"
 CERTIFIED = ("e", "n", "prev", "boot", "pub")  # fields of a key record that its certificate covers
 _FIELD_PRIME = 2**255 - 19
+_SMALL_ORDER = {  # y of the points of order 1, 2, 4 and 8: a "key" for which one signature fits many texts
+    0, 1, _FIELD_PRIME - 1,
+    0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+    0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+}  # fmt: skip
 
 
 class NoteError(ValueError):
@@ -54,9 +59,15 @@ def key_id(name: str, public: bytes, kind: int = ED25519) -> bytes:
 
 
 def verified(public: bytes, signature: bytes, text: bytes) -> bool:
-    """True when `signature` (64 bytes) over `text` is by `public` (32 bytes, canonical)."""
-    if int.from_bytes(public, "little") & (2**255 - 1) >= _FIELD_PRIME:
-        return False  # a second spelling of a key: other verifiers refuse it, so must we
+    """True when `signature` (64 bytes) over `text` is by `public` (32 bytes).
+
+    RFC 8032, 5.1.7, without the cofactor. A second spelling of a key and points of small order are refused: libraries
+    differ about them, and verifiers must not.
+    """
+    for point in (public, signature[:32]):
+        y = int.from_bytes(point, "little") & (2**255 - 1)
+        if y >= _FIELD_PRIME or y in _SMALL_ORDER:
+            return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
     except (InvalidSignature, ValueError):
