@@ -7,6 +7,7 @@ so is every error that the page's own console shows, a breach of its Content-Sec
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,8 +37,11 @@ class Opened:
         return self.page.evaluate(script, argument)
 
     def wait(self, script: str, argument: object = None) -> None:
-        """Until the JavaScript expression is true."""
-        self.page.wait_for_function(script, arg=argument, timeout=PATIENCE_MS)
+        """Until the JavaScript expression is true. Asked from outside: a page's policy may forbid `eval` inside."""
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while not self.run(script, argument):
+            assert time.monotonic() < until, f"never true: {script}"
+            self.page.wait_for_timeout(20)
 
     def text(self, selector: str) -> str:
         """The visible text of the one element that the selector finds."""

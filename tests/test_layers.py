@@ -27,7 +27,7 @@ AT_TOP = {"__init__", "__main__"}  # look down, lazily
 RESERVED = {
     "torch": {"train"}, "onnx": {"train"}, "scipy": {"train"}, "hibari": {"train"},
     "pyroomacoustics": {"eval", "train"}, "dask": {"eval"}, "distributed": {"eval"},
-    "librosa": set(), "numba": set(),
+    "librosa": set(), "numba": set(), "matplotlib": {"eval"},
     "onnxruntime": {"model", "train"},
     "pydantic": {"config"}, "rich": {"bench", "cli", "demo", "display"},
     "yaml": {"bench", "config", "demo", "eval", "model", "train"},
