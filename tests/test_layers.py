@@ -15,7 +15,7 @@ PACKAGE = Path(wakeword.__file__).parent
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
     "errors", "events", "settings", "notices", "messages", "statusline", "sandbox",
-    "evidence", "outside", "states", "selftest", "gate",
+    "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
     "config", "places", "supervise", "plan", "display", "demo", "eval", "bench",

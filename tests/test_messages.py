@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import fields
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakeword.evidence.record import FORBIDDEN_ACTS, KINDS, MICROPHONE_FAULTS
 from wakeword.messages import (
     GATE_TO_LISTEN,
     GATE_TO_UPLINK,
@@ -21,7 +23,6 @@ from wakeword.messages import (
     Audio,
     Base,
     Close,
-    Count,
     End,
     FrameError,
     FrameReader,
@@ -37,26 +38,45 @@ from wakeword.messages import (
     encode,
     write_message,
 )
+from wakeword.notices import Ailment, Collect, Collecting, Count, Sent, Stats, Trouble, UplinkWalls, Walls
 
-ALL = (*LISTEN_TO_GATE, *GATE_TO_LISTEN, *GATE_TO_UPLINK, *UPLINK_TO_GATE, *METER_TO_GATE)
+ALL = tuple(
+    dict.fromkeys((*LISTEN_TO_GATE, *GATE_TO_LISTEN, *GATE_TO_UPLINK, *UPLINK_TO_GATE, *METER_TO_GATE))
+)  # Stats goes on from listen to the uplink
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+I32, ERRNO, WHOLE = st.integers(-(2**31), 2**31 - 1), st.integers(-1, 4095), st.integers(0, 2**53 - 1)
 HASH = st.binary(min_size=32, max_size=32)
 PCM = st.binary(min_size=2, max_size=4096)
 MESSAGES = st.one_of(
     st.builds(Hello, HASH, HASH),
-    st.builds(Tick, st.integers(0, 200), U32, U32),
+    st.builds(Tick, *[st.integers(0, 200)] * 5),
     st.builds(Wake, U64, U64, U32, U32, U32, HASH, HASH, st.binary(max_size=3000)),
     st.builds(Audio, U64, PCM),
     st.builds(End, U64),
     st.builds(State, st.sampled_from(Answer), st.sampled_from(Reason), U64),
     st.builds(
-        Open, U64, st.binary(min_size=16, max_size=16), U32, U32, U32, st.text(max_size=200), st.text(max_size=200)
+        Open,
+        U64,
+        st.binary(min_size=16, max_size=16),
+        U32,
+        U32,
+        U32,
+        st.text(max_size=200),
+        st.text(max_size=200),
+        U64,
+        st.lists(HASH, max_size=63).map(tuple),
     ),
     st.builds(Upload, PCM),
     st.builds(Close, U64, U64),
     st.builds(Stop, U64),
     st.builds(Base, U64),
-    st.builds(Count, U64, U64, U64, U64),
+    st.builds(Walls, *[ERRNO] * 12),
+    st.builds(UplinkWalls, *[ERRNO] * 12),
+    st.builds(Trouble, st.sampled_from(Ailment)),
+    st.builds(Collect, st.sampled_from(Collecting), U32, WHOLE),
+    st.builds(Stats, U32, *[I32] * 4, st.integers(1, 1_000_000), U32),
+    st.builds(Sent, U64, WHOLE),
+    st.builds(Count, U64, WHOLE, WHOLE, WHOLE),
 )
 # One of each, for what must be tried with every type.
 ONE_EACH: list[Message] = [
@@ -66,11 +86,17 @@ ONE_EACH: list[Message] = [
     Audio(7, b"abcd"),
     End(3),
     State(Answer.DENIED, Reason.QUOTA, 9),
-    Open(1, b"s" * 16, 2, 3, 4, "— certificate", "checkpoint"),
+    Open(1, b"s" * 16, 2, 3, 4, "— certificate", "checkpoint", 5, (b"h" * 32, b"i" * 32)),
     Upload(b"ab"),
     Close(1, 2),
     Stop(3),
     Base(4),
+    Walls(*range(1, 13)),
+    UplinkWalls(*range(12)),
+    Trouble(Ailment.STOLEN),
+    Collect(Collecting.DAY, 3, 1_800_000_000),
+    Stats(20_000, 3, -4, 5, -6, 1_000, 2_000),
+    Sent(3, 4),
     Count(1, 2, 3, 4),
 ]
 
@@ -137,8 +163,27 @@ def test_reserved_bytes_of_a_wake_must_be_zero() -> None:
 
 
 def test_a_tick_of_more_than_two_seconds_is_refused() -> None:
-    with pytest.raises(FrameError, match="at most 200"):
+    with pytest.raises(FrameError, match="frames = 201; 0 to 200"):
         FrameReader([Tick]).push(encode(Tick(201, 0, 0)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Trouble(0), Trouble(7), Collect(0, 1, 2), Collect(1, 1, 2**53), Stats(1, 2, 3, 4, 5, 0, 6), Sent(1, 2**53),
+        Walls(*[-2] * 12), UplinkWalls(*[4096] * 12), Count(1, 2**53, 0, 0), Tick(1, 201, 0), Tick(1, 0, 0, 0, 201),
+    ],
+)  # fmt: skip
+def test_a_number_that_no_record_can_hold_is_refused(wrong: Message) -> None:
+    with pytest.raises(FrameError, match="allowed") as caught:
+        FrameReader([type(wrong)]).push(encode(wrong))
+    assert caught.value.code == "frame"
+
+
+def test_notices_and_records_have_the_same_words() -> None:
+    assert tuple(ailment.name.lower() for ailment in Ailment) == MICROPHONE_FAULTS
+    assert tuple(field.name for field in fields(Walls)) == FORBIDDEN_ACTS
+    assert all(KINDS["collect"]["why"].accepts(why.name.lower()) for why in Collecting)
 
 
 def test_a_state_without_a_meaning_is_refused() -> None:
@@ -153,13 +198,15 @@ def test_a_state_without_a_meaning_is_refused() -> None:
         (b"\x05\x00abc\x00\x00", "cut short"),
         (b"\x03\x00abc\x00", "cut short"),
         (b"\x03\x00abc\x00\x00z", "after the notes"),
-        (b"\x01\x00\xff\x00\x00", "UTF-8"),
+        (b"\x03\x00abc\x00\x00" + bytes(8 + 31), "after the notes"),
+        (b"\x03\x00abc\x00\x00" + bytes(8 + 64 * 32), "after the notes"),
+        (b"\x01\x00\xff\x00\x00" + bytes(8), "UTF-8"),
     ],
 )
 def test_an_open_whose_notes_do_not_add_up_is_refused(notes: bytes, complaint: str) -> None:
     payload = bytes(36) + notes
     with pytest.raises(FrameError, match=complaint):
-        FrameReader([Open]).push(HEADER.pack(Open.TYPE, 1, 0, len(payload)) + payload)
+        Open.unpack(payload)
 
 
 def test_what_is_too_long_is_not_sent() -> None:

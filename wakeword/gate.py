@@ -22,10 +22,14 @@ from pathlib import Path
 from types import FrameType
 
 from wakeword import sandbox, selftest
+from wakeword.clerk import Clerk
 from wakeword.errors import CHECK_FAILED, USAGE, ConfigError, WakewordError
 from wakeword.evidence.clock import Clock
+from wakeword.evidence.record import KINDS, Record
+from wakeword.evidence.retention import Retention
 from wakeword.evidence.store import Evidence, Policy, StartFacts
-from wakeword.messages import LISTEN_TO_GATE, UPLINK_TO_GATE, FrameError, FrameReader
+from wakeword.housekeeping import Housekeeper
+from wakeword.messages import LISTEN_TO_GATE, METER_TO_GATE, UPLINK_TO_GATE, FrameError, FrameReader
 from wakeword.outside import Pipes
 from wakeword.settings import GateSettings, gate_from_json
 from wakeword.states import Gate, State, TooManyFaultsError
@@ -38,8 +42,9 @@ DISCARD_BYTES = 65_536
 # What the `code` of a key record covers: all that the gate runs of ours (a test compares with what it loads).
 GATE_FILES = (
     "__init__.py", "errors.py", "gate.py", "messages.py", "outside.py", "sandbox.py", "selftest.py", "settings.py",
-    "states.py", "statusline.py", "evidence/__init__.py", "evidence/account.py", "evidence/clock.py",
-    "evidence/device.py", "evidence/note.py", "evidence/record.py", "evidence/recovery.py", "evidence/segment.py",
+    "states.py", "statusline.py", "clerk.py", "housekeeping.py", "notices.py", "passing.py", "evidence/__init__.py",
+    "evidence/account.py", "evidence/clock.py", "evidence/device.py", "evidence/disk.py", "evidence/growth.py",
+    "evidence/note.py", "evidence/record.py", "evidence/recovery.py", "evidence/retention.py", "evidence/segment.py",
     "evidence/store.py", "evidence/tree.py",
 )  # fmt: skip
 
@@ -69,6 +74,18 @@ def policy_of(settings: GateSettings) -> Policy:
         beat_ms=settings.beat_ms,
         file=settings.config_sha256,
     )
+
+
+def causes(settings: GateSettings) -> list[Record]:
+    """Why processes of the start before ended, as the supervisor has it; raises `ConfigError` for another form."""
+    records: list[Record] = []
+    for text in settings.ended:
+        who, how, code = (*text.split(), "", "", "")[:3]
+        record: Record = {"who": who, "how": how, "code": int(code) if code.isdecimal() else -1}
+        if not all(check.accepts(record[name]) for name, check in KINDS["cause"].items()):
+            raise ConfigError(f"not a cause (PROCESS exit|signal|watchdog|late CODE): {text!r}", where="gate")
+        records.append({"k": "cause", **record})
+    return records
 
 
 def build_walls(settings: GateSettings) -> None:
@@ -103,11 +120,13 @@ class Loop:
 
     def __init__(self, gate: Gate, pipes: Pipes, settings: GateSettings, stopping: Stopping) -> None:
         self._gate, self._pipes, self._stopping = gate, pipes, stopping
-        self._listen, self._uplink = settings.from_listen, settings.from_uplink
+        self._listen, self._uplink, self._meter = settings.from_listen, settings.from_uplink, settings.from_meter
         self._frames, self._answers = FrameReader(LISTEN_TO_GATE), FrameReader(UPLINK_TO_GATE)
+        self._counts = FrameReader(METER_TO_GATE)
         self._poll = select.poll()
-        self._poll.register(self._listen, select.POLLIN)
-        self._poll.register(self._uplink, select.POLLIN)
+        for descriptor in (self._listen, self._uplink, self._meter):
+            if descriptor >= 0:
+                self._poll.register(descriptor, select.POLLIN)
         self._ended_ms = 0  # when listen's pipe ended; 0: it has not
         self._asked_ms = 0
 
@@ -118,6 +137,8 @@ class Loop:
         self._gate.advance()
         if self._uplink in ready:
             self._from_uplink()
+        if self._meter in ready:
+            self._from_meter()
         if self._listen in ready:
             self._from_listen()
         return self._stop_reason()
@@ -138,6 +159,14 @@ class Loop:
             self._gate.uplink_gone()
         elif received:
             self._feed(self._answers, received)
+
+    def _from_meter(self) -> None:
+        received = _read(self._meter, self._counts.wanted)
+        if received == b"":
+            self._poll.unregister(self._meter)
+            self._gate.meter_gone()
+        elif received:
+            self._feed(self._counts, received)
 
     def _feed(self, reader: FrameReader, received: bytes) -> None:
         try:
@@ -173,23 +202,29 @@ def run(settings: GateSettings) -> int:
     """Open, give up, prove, loop. Returns the exit code; raises `WakewordError`."""
     policy, code = policy_of(settings), code_sha256()
     policy.record()  # refuses what no verifier would accept
-    evidence = Evidence(Path(settings.directory), Path(settings.device_key), Clock())
+    retention = Retention(settings.keep_days, settings.drop_days)
+    evidence = Evidence(Path(settings.directory), Path(settings.device_key), Clock(), retention)
+    ended = causes(settings)
     build_walls(settings)
     proven = prove(policy)
     pipes, stopping = Pipes(settings), Stopping()
+    clerk = Clerk(pipes.now_ms(), settings.meter, stats=settings.stats)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping.ask)
-    evidence.start(StartFacts(policy, code, proven, pipes.muted()))
+    evidence.start(StartFacts(policy, code, proven, pipes.muted(), (*clerk.start_records(), *ended)))
     pipes.report("started", origin=evidence.origin)
-    gate = Gate(evidence, pipes, policy)
+    gate = Gate(evidence, pipes, policy, clerk)
     loop, why = Loop(gate, pipes, settings, stopping), ""
+
+    def renewed() -> StartFacts:
+        return StartFacts(policy, code, prove(policy), gate.muted, tuple(clerk.start_records()))
+
+    keeper = Housekeeper(gate, evidence, renewed, pipes.now_ms())
     try:
         while not why:
             why = loop.turn()
-            if gate.day_over():
-                gate.finish("daily")
-                evidence.rotate(StartFacts(policy, code, prove(policy), gate.muted))
-                gate.renewed()
+            if not why:
+                keeper.turn(pipes.now_ms())
     except TooManyFaultsError:
         why = "fault"
     gate.finish(why)

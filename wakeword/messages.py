@@ -4,11 +4,14 @@ A message travels as one frame, little-endian: u8 type, u8 version = 1, u16 zero
 `FrameReader` compares type and length with the table below before it takes in the first byte of a payload. What the
 messages mean is decided by `gate.py` (its table of states); which of them are written down, by `evidence/`.
 
-    listen -> gate    Hello (first, once) · Tick (once a second) · Wake · Audio · End
+    listen -> gate    Hello (first, once) · Tick (once a second) · Wake · Audio · End · and notices
     gate -> listen    State
-    gate -> uplink    Open · Upload · Close        nothing at all between Close and the next Open
-    uplink -> gate    Stop · Base
-    meter -> gate     Count
+    gate -> uplink    Open · Upload · Close        nothing at all between Close and the next Open, but
+                      Stats (once a day, by consent alone)
+    uplink -> gate    Stop · Base · and notices
+    meter -> gate     notices
+
+Notices are only written down, never decided on: `notices.py`.
 
 Scores are whole millionths (ppm), times are milliseconds of CLOCK_BOOTTIME, PCM is 16-bit little-endian mono at 16 kHz.
 """
@@ -20,21 +23,16 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
+
+from wakeword.notices import Collect, Count, Notice, Numbers, Sent, Stats, Trouble, UplinkWalls, Walls
+from wakeword.notices import FrameError as FrameError  # noqa: PLC0414  who reads frames needs this module alone
 
 VERSION = 1
 HEADER = struct.Struct("<BBHI")
 MAX_WINDOW_BYTES = 131_072
 MAX_PCM_BYTES = 4_096  # of one Audio or Upload
 MAX_TICK_FRAMES = 200  # a tick a second carries 100; twice that is not a clock but a fault
-
-
-class FrameError(ValueError):
-    """A frame that breaks the form. `code` is the fault's name in the evidence: frame, window or eof."""
-
-    def __init__(self, code: str, what: str) -> None:
-        super().__init__(what)
-        self.code = code
 
 
 class Reason(enum.IntEnum):
@@ -65,23 +63,6 @@ class Answer(enum.IntEnum):
     CLOSED = 3
 
 
-class _Numbers:
-    """A message of whole numbers alone, in the order of its fields."""
-
-    __slots__ = ()
-    FORM: ClassVar[struct.Struct]
-
-    def pack(self) -> bytes:
-        """The numbers, little-endian, one after the other."""
-        names: tuple[str, ...] = self.__slots__  # of the dataclass below: its fields
-        return self.FORM.pack(*(getattr(self, name) for name in names))
-
-    @classmethod
-    def unpack(cls, payload: bytes) -> Self:
-        """The inverse of `pack`."""
-        return cls(*cls.FORM.unpack(payload))
-
-
 @dataclass(frozen=True, slots=True)
 class Hello:
     """listen -> gate, first and once: which models listen."""
@@ -102,26 +83,20 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Numbers):
     """listen -> gate, once a second: that it hears, and how much."""
 
     TYPE: ClassVar[int] = 0x02
-    SIZES: ClassVar[tuple[int, int]] = (12, 12)
-    frames: int  # of 10 ms, heard since the last tick; at most 200
+    SIZES: ClassVar[tuple[int, int]] = (20, 20)
+    FORM: ClassVar[struct.Struct] = struct.Struct("<5I")
+    LIMITS: ClassVar[dict[str, tuple[int, int]]] = dict.fromkeys(
+        ("frames", "candidates", "rejected", "holds", "held"), (0, MAX_TICK_FRAMES)
+    )
+    frames: int  # of 10 ms, heard since the last tick
     candidates: int  # since the last tick
     rejected: int  # of these, by stage 2
-
-    def pack(self) -> bytes:
-        """12 bytes."""
-        return struct.pack("<3I", self.frames, self.candidates, self.rejected)
-
-    @classmethod
-    def unpack(cls, payload: bytes) -> Tick:
-        """The inverse of `pack`; raises `FrameError` for more frames than two seconds hold."""
-        tick = cls(*struct.unpack("<3I", payload))
-        if tick.frames > MAX_TICK_FRAMES:
-            raise FrameError("frame", f"a tick of {tick.frames} frames; at most {MAX_TICK_FRAMES}")
-        return tick
+    holds: int = 0  # begun since the last tick: the speaker itself speaks, no wake word is asked for
+    held: int = 0  # of the frames, those inside a hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +153,7 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class End(_Numbers):
+class End(Numbers):
     """listen -> gate: this session is over."""
 
     TYPE: ClassVar[int] = 0x05
@@ -216,8 +191,10 @@ class Open:
     """gate -> uplink: one session, already written down; connect. Its window and audio follow as Upload."""
 
     TYPE: ClassVar[int] = 0x21
-    SIZES: ClassVar[tuple[int, int]] = (40, 2_048)
+    SIZES: ClassVar[tuple[int, int]] = (48, 4_096)
     FIXED: ClassVar[struct.Struct] = struct.Struct("<Q16s3I")
+    HASH_BYTES: ClassVar[int] = 32
+    MOST_HASHES: ClassVar[int] = 63
     session_id: int
     salt: bytes  # 16 bytes; makes the window's and the session's hashes in the evidence checkable
     window_bytes: int  # how much of what follows is the window
@@ -225,12 +202,15 @@ class Open:
     cap_ms: int
     certificate: str  # signed note: the device key certifies this start's key
     checkpoint: str  # signed note: the evidence up to and including this session's `open` record
+    base: int = 0  # size of an earlier checkpoint that the uplink named; 0: none
+    proof: tuple[bytes, ...] = ()  # that the evidence grew from there to here: RFC 6962 section 2.1.2
 
     def pack(self) -> bytes:
-        """36 bytes and the two notes, each with its length before it."""
+        """36 bytes, the two notes, each with its length before it, the base and the proof's hashes."""
         fixed = self.FIXED.pack(self.session_id, self.salt, self.window_bytes, self.cap_bytes, self.cap_ms)
         notes = [note.encode() for note in (self.certificate, self.checkpoint)]
-        return fixed + b"".join(struct.pack("<H", len(note)) + note for note in notes)
+        told = b"".join(struct.pack("<H", len(note)) + note for note in notes)
+        return fixed + told + struct.pack("<Q", self.base) + b"".join(self.proof)
 
     @classmethod
     def unpack(cls, payload: bytes) -> Open:
@@ -242,11 +222,14 @@ class Open:
             if len(rest) < 2 or len(notes[-1]) != length:
                 raise FrameError("frame", "a note in an open is cut short")
             rest = rest[2 + length :]
-        if rest:
+        base, hashes = rest[:8], rest[8:]
+        if len(base) != 8 or len(hashes) % cls.HASH_BYTES or len(hashes) > cls.HASH_BYTES * cls.MOST_HASHES:
             raise FrameError("frame", f"{len(rest)} bytes after the notes of an open")
+        proof = tuple(hashes[at : at + cls.HASH_BYTES] for at in range(0, len(hashes), cls.HASH_BYTES))
+        size = int.from_bytes(base, "little")
         try:
             session, salt, window, cap_bytes, cap_ms = cls.FIXED.unpack_from(payload)
-            return cls(session, salt, window, cap_bytes, cap_ms, notes[0].decode(), notes[1].decode())
+            return cls(session, salt, window, cap_bytes, cap_ms, notes[0].decode(), notes[1].decode(), size, proof)
         except UnicodeDecodeError as error:
             raise FrameError("frame", "a note in an open is not UTF-8") from error
 
@@ -270,7 +253,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Close(_Numbers):
+class Close(Numbers):
     """gate -> uplink: the session is over."""
 
     TYPE: ClassVar[int] = 0x23
@@ -281,7 +264,7 @@ class Close(_Numbers):
 
 
 @dataclass(frozen=True, slots=True)
-class Stop(_Numbers):
+class Stop(Numbers):
     """uplink -> gate: the service has enough."""
 
     TYPE: ClassVar[int] = 0x31
@@ -291,8 +274,8 @@ class Stop(_Numbers):
 
 
 @dataclass(frozen=True, slots=True)
-class Base(_Numbers):
-    """uplink -> gate: the newest checkpoint that the service holds (for a consistency proof, later)."""
+class Base(Numbers):
+    """uplink -> gate: the newest checkpoint that the service holds; each Open then proves that the log grew from it."""
 
     TYPE: ClassVar[int] = 0x32
     SIZES: ClassVar[tuple[int, int]] = (8, 8)
@@ -300,25 +283,12 @@ class Base(_Numbers):
     size: int  # records below that checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Count(_Numbers):
-    """meter -> gate: the kernel's own byte counts of the uplink, ever-growing within one `generation`."""
+Message = Hello | Tick | Wake | Audio | End | State | Open | Upload | Close | Stop | Base | Notice
 
-    TYPE: ClassVar[int] = 0x41
-    SIZES: ClassVar[tuple[int, int]] = (32, 32)
-    FORM: ClassVar[struct.Struct] = struct.Struct("<4Q")
-    generation: int
-    egress_bytes: int  # IP packets out
-    ingress_bytes: int  # IP packets in
-    unique_bytes: int  # TCP payload out without retransmits
-
-
-Message = Hello | Tick | Wake | Audio | End | State | Open | Upload | Close | Stop | Base | Count
-
-LISTEN_TO_GATE: tuple[type[Message], ...] = (Hello, Tick, Wake, Audio, End)
+LISTEN_TO_GATE: tuple[type[Message], ...] = (Hello, Tick, Wake, Audio, End, Walls, Trouble, Collect, Stats)
 GATE_TO_LISTEN: tuple[type[Message], ...] = (State,)
-GATE_TO_UPLINK: tuple[type[Message], ...] = (Open, Upload, Close)
-UPLINK_TO_GATE: tuple[type[Message], ...] = (Stop, Base)
+GATE_TO_UPLINK: tuple[type[Message], ...] = (Open, Upload, Close, Stats)
+UPLINK_TO_GATE: tuple[type[Message], ...] = (Stop, Base, UplinkWalls, Sent)
 METER_TO_GATE: tuple[type[Message], ...] = (Count,)
 
 

@@ -30,8 +30,17 @@ class Log(Protocol):
     def beat(self, frames: int, *, muted: bool, passing: int = 0) -> Record:
         """A heartbeat's fields."""
 
+    def gap(self, why: str, length_ms: int) -> Record:
+        """The fields of a gap inside a file."""
+
     def has_room(self) -> bool:
         """Is there room on the disk for a session's records?"""
+
+    def grow_from(self, size: int) -> None:
+        """From now on prove that the log grew from what it was with so many records."""
+
+    def growth(self) -> tuple[int, tuple[bytes, ...]]:
+        """That size and the proof for the newest checkpoint; (0, ()) when there is none."""
 
 
 class Outside(Protocol):

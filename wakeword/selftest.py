@@ -41,8 +41,17 @@ class _ScratchLog:
     def beat(self, frames: int, *, muted: bool, passing: int = 0) -> Record:
         return {"k": "beat", "frames": frames, "muted": muted, "sync": False, "sess": 0, "pass_b": passing}
 
+    def gap(self, why: str, length_ms: int) -> Record:
+        return {"k": "gap", "why": why, "ms": length_ms, "cut_n": 0, "drop_e": 0}
+
     def has_room(self) -> bool:
         return True
+
+    def grow_from(self, size: int) -> None:
+        pass
+
+    def growth(self) -> tuple[int, tuple[bytes, ...]]:
+        return 0, ()
 
 
 class _ScratchOutside:

@@ -77,6 +77,12 @@ class GateSettings:
     rate_bytes: int = 32_000  # a second
     sessions_per_hour: int = 20
     beat_ms: int = 300_000
+    keep_days: int = 90  # then records keep their hashes only
+    drop_days: int = 1_095  # then these go too
+    meter: str = "own"  # who counts the uplink's bytes: none, own (the uplink itself), nft or bpf (a meter)
+    from_meter: int = -1
+    stats: bool = False  # may a day's counts be reported, with noise
+    ended: tuple[str, ...] = ()  # of the start before: "listen signal 9", "uplink exit 1", "gate watchdog 0"
     config_sha256: str = "0" * 64
     status: int | None = None
 
@@ -112,7 +118,9 @@ def listen_from_json(text: str) -> ListenSettings:
 
 def gate_from_json(text: str) -> GateSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    return GateSettings(**json.loads(text))
+    given: dict[str, Any] = json.loads(text)
+    given["ended"] = tuple(given.get("ended", ()))
+    return GateSettings(**given)
 
 
 def uplink_from_json(text: str) -> UplinkSettings:

@@ -21,30 +21,30 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
+from wakeword.clerk import Clerk
 from wakeword.evidence.record import Record
 from wakeword.evidence.store import Policy
 from wakeword.messages import (
-    HEADER,
-    MAX_PCM_BYTES,
     Answer,
     Audio,
     Base,
     Close,
     End,
+    FrameError,
     Hello,
     Message,
     Open,
     Reason,
     Stop,
     Tick,
-    Upload,
     Wake,
 )
 from wakeword.messages import State as StateMessage
+from wakeword.notices import Collect, Count, Notice, Sent, Stats, Trouble, UplinkWalls, Walls
 from wakeword.outside import Log, Outside
+from wakeword.passing import Session
 
 BURST_BYTES = 16_384  # ahead of real time; a verifier allows the same
 MAX_WAKE_AGE_MS = 4_000
@@ -76,36 +76,17 @@ class TooManyFaultsError(Exception):
     """So many faults in one start that the gate gives up."""
 
 
-@dataclass
-class Session:
-    """The one that is open."""
-
-    sid: int
-    wake_id: int
-    opened_ms: int
-    window_bytes: int
-    expected: int  # index of the next sample
-    salt: bytes
-    passed_bytes: int = 0
-    last_ms: int = 0  # when the last byte passed
-    announced: bool = False  # the uplink knows of it
-    digest: Any = field(init=False)  # hashlib gives its type no public name
-
-    def __post_init__(self) -> None:
-        self.last_ms = self.opened_ms
-        self.digest = hashlib.sha256(b"wakegate-sum\n" + self.salt)
-
-
 class Gate:
     """The states. Feed it messages (`hear`), broken frames (`broken`), ends (`uplink_gone`) and time (`advance`)."""
 
-    def __init__(self, log: Log, outside: Outside, policy: Policy) -> None:
+    def __init__(self, log: Log, outside: Outside, policy: Policy, clerk: Clerk | None = None) -> None:
         self.state = State.NEW
         self.muted = log.account.muted
         self.session: Session | None = None
         self.last_fault = ""
         self._log, self._outside, self._policy = log, outside, policy
-        self._frames = self._candidates = self._rejected = self._denied = self._faults = 0
+        self._clerk = clerk or Clerk(outside.now_ms())
+        self._faults = 0
         self._last_wake_id = log.account.last_wake_id
         self._drained, self._draining_since = 0, 0
         self._beat_ms = self._tally_ms = self._started_ms = outside.now_ms()
@@ -124,22 +105,26 @@ class Gate:
         if self.session:
             self._close("uplink")
 
+    def meter_gone(self) -> None:
+        """The meter's pipe has ended: from now on nobody counts."""
+        self._fault("meter", latch=False)
+
     def advance(self) -> None:
         """Time has passed: the mute switch, the cap, the beat, the daily tally."""
         now = self._outside.now_ms()
         if (muted := self._outside.muted()) != self.muted:
             self._set_mute(on=muted)
-        if self.session and now >= self.session.opened_ms + self._policy.cap_ms:
+        if self.session and now >= self.session.until_ms:
             self._close("cap_ms")
         if now >= self._beat_ms + self._policy.beat_ms:
             self._log.commit([self._beat(now)])
         if now >= self._tally_ms + DAY_MS:
-            self._log.commit([self._tally(now)])
+            self._log.commit(self._tally(now))
 
     def next_ms(self) -> int:
         """When `advance` has something to do at the latest, the mute switch aside."""
         due = min(self._beat_ms + self._policy.beat_ms, self._tally_ms + DAY_MS)
-        return min(due, self.session.opened_ms + self._policy.cap_ms) if self.session else due
+        return min(due, self.session.until_ms) if self.session else due
 
     def day_over(self) -> bool:
         """Time for a new file and a new key; never inside a session."""
@@ -154,7 +139,7 @@ class Gate:
         if self.session:
             self._close("shutdown")
         now = self._outside.now_ms()
-        self._log.commit([self._beat(now), self._tally(now), {"k": "stop", "why": why}])
+        self._log.commit([self._beat(now), *self._tally(now), {"k": "stop", "why": why}])
 
     def listen_gone(self, *, asked: bool, whole: bool) -> str:
         """listen's pipe has ended: `asked` for or not, after a `whole` frame or not. Returns why the gate stops."""
@@ -176,11 +161,24 @@ class Gate:
             self._fault("model")
         else:
             self.state = State.CLOSED
+            self._clerk.hears_from(self._outside.now_ms())
 
     def _count(self, tick: Tick) -> None:
-        self._frames += tick.frames
-        self._candidates += tick.candidates
-        self._rejected += tick.rejected
+        silent_ms = self._clerk.tick(tick, self._outside.now_ms())
+        if silent_ms and not self.muted:
+            self._log.commit([self._log.gap("listen", silent_ms)])
+
+    def _note(self, notice: Notice) -> None:
+        """Written down, within bounds; a day's report is passed on once it is."""
+        try:
+            records = self._clerk.take(notice, self._outside.now_ms(), idle=self.session is None)
+        except FrameError as error:
+            self._fault(error.code, notice.TYPE)
+            return
+        if records:
+            self._log.commit(records)
+        if isinstance(notice, Stats) and self._outside.uplink_alive:
+            self._outside.upload(notice, self._outside.now_ms() + self._policy.cap_ms)
 
     def _consider(self, wake: Wake) -> None:
         """Grant, deny or find fault."""
@@ -197,7 +195,7 @@ class Gate:
         if reason is None:
             self._open(wake)
         else:
-            self._denied += 1
+            self._clerk.denied += 1
             self._deny(wake, reason)
 
     def _pass(self, audio: Audio) -> None:
@@ -216,7 +214,7 @@ class Gate:
             self._close("cap_ms")
         elif ahead * 1_000 > self._policy.rate * elapsed_ms:
             self._close("rate")
-        elif self._send(session, audio.pcm):
+        elif session.send(self._outside, audio.pcm):
             session.expected += len(audio.pcm) // SAMPLE_BYTES
         else:
             self._close("uplink")
@@ -240,6 +238,10 @@ class Gate:
     def _stop(self, stop: Stop) -> None:
         if self.session and stop.session_id == self.session.sid:
             self._close("stop")
+
+    def _base(self, base: Base) -> None:
+        if self._clerk.may_base():
+            self._log.grow_from(base.size)
 
     def _wrong(self, wake: Wake) -> str:
         """The fault in a wake that no honest listen would send; "" when there is none."""
@@ -281,7 +283,8 @@ class Gate:
         }  # fmt: skip
         checkpoint = self._log.commit([wake_record, open_record])
         opened_ms = self._log.account.last_t  # as the record says
-        session = Session(sid, wake.wake_id, opened_ms, len(wake.window), wake.next_sample, salt)
+        until_ms = opened_ms + policy.cap_ms
+        session = Session(sid, wake.wake_id, opened_ms, until_ms, len(wake.window), wake.next_sample, salt)
         self.session, self.state = session, State.OPEN
         if self._outside.muted():  # it went on while the disk was busy
             self._set_mute(on=True)
@@ -289,27 +292,12 @@ class Gate:
         self._outside.tell(StateMessage(Answer.GRANTED, Reason.NONE, wake.wake_id))
         self._outside.report("open", sid=sid, stage1=wake.stage1_ppm / MAX_PPM, stage2=wake.stage2_ppm / MAX_PPM)
         certificate = self._log.certificate
-        head = Open(sid, salt, len(wake.window), policy.cap_b, policy.cap_ms, certificate, checkpoint)
-        if not self._announce(session, head) or not self._send(session, wake.window):
+        base, proof = self._log.growth()
+        head = Open(sid, salt, len(wake.window), policy.cap_b, policy.cap_ms, certificate, checkpoint, base, proof)
+        if session.announce(self._outside, head):
+            self._clerk.announced(sid)
+        if not session.announced or not session.send(self._outside, wake.window):
             self._close("uplink")
-
-    def _announce(self, session: Session, head: Open) -> bool:
-        taken, _ = self._outside.upload(head, session.opened_ms + self._policy.cap_ms)
-        session.announced = taken == HEADER.size + len(head.pack())
-        return session.announced
-
-    def _send(self, session: Session, pcm: bytes) -> bool:
-        """Samples to the uplink. Bytes count as passed when its pipe took them. False: it did not take all."""
-        for at in range(0, len(pcm), MAX_PCM_BYTES):
-            piece = pcm[at : at + MAX_PCM_BYTES]
-            taken, taken_ms = self._outside.upload(Upload(piece), session.opened_ms + self._policy.cap_ms)
-            if taken > HEADER.size:
-                session.passed_bytes += taken - HEADER.size
-                session.digest.update(piece[: taken - HEADER.size])
-                session.last_ms = taken_ms
-            if taken < HEADER.size + len(piece):
-                return False
-        return True
 
     def _close(self, why: str, *after: Record) -> None:
         """Write down how it ended, with what led to that; then tell both sides."""
@@ -319,16 +307,14 @@ class Gate:
         self.state = State.CLOSED
         if why != "end":
             self._to_drain()
-        length_ms = session.last_ms - session.opened_ms
-        record: Record = {
-            "k": "close", "sid": session.sid, "bytes": session.passed_bytes, "ms": length_ms, "why": why,
-            "sum_h": session.digest.hexdigest(),
-        }  # fmt: skip
-        self._log.commit([record, *after])
+        self._log.commit([session.close_record(why), *after])
+        self._clerk.closed(self._outside.now_ms())
         if session.announced and self._outside.uplink_alive:
             self._outside.upload(Close(session.sid, session.passed_bytes), self._outside.now_ms() + self._policy.cap_ms)
         self._outside.tell(StateMessage(Answer.CLOSED, REASONS[why], session.wake_id))
-        self._outside.report("close", sid=session.sid, bytes=session.passed_bytes, ms=length_ms, why=why)
+        self._outside.report(
+            "close", sid=session.sid, bytes=session.passed_bytes, ms=session.last_ms - session.opened_ms, why=why
+        )
 
     def _to_drain(self) -> None:
         self.state, self._drained, self._draining_since = State.DRAIN, 0, self._outside.now_ms()
@@ -356,25 +342,22 @@ class Gate:
             self._close("mute", record)
         else:
             self._log.commit([record])
+        self._clerk.hears_from(self._outside.now_ms())
         self._beat_ms = max(self._beat_ms, self._outside.now_ms() + AFTER_MUTE_MS - self._policy.beat_ms)
         self._outside.report("mute", on=on)
 
     def _beat(self, now_ms: int) -> Record:
         passing = self.session.passed_bytes if self.session else 0
-        record = self._log.beat(self._frames, muted=self.muted, passing=passing)
-        self._frames, self._beat_ms = 0, now_ms
+        record = self._log.beat(self._clerk.frames(), muted=self.muted, passing=passing)
+        self._beat_ms = now_ms
         return record
 
-    def _tally(self, now_ms: int) -> Record:
-        """How many candidates, and refusals: a sum over a day, never times."""
-        record: Record = {
-            "k": "tally", "cand": self._candidates, "rej": self._rejected, "deny": self._denied,
-            "ms": now_ms - self._tally_ms,
-        }  # fmt: skip
-        self._candidates = self._rejected = self._denied = 0
+    def _tally(self, now_ms: int) -> list[Record]:
         self._tally_ms = now_ms
-        return record
+        return self._clerk.tally(now_ms)
 
+
+HEARING = (State.CLOSED, State.OPEN, State.DRAIN)  # listen has said Hello, and nothing is latched
 
 _Action = Callable[[Gate, Any], None]  # Any: each takes the message of its own row
 
@@ -393,6 +376,9 @@ TABLE: dict[tuple[State, type[Message]], _Action] = {
     (State.DRAIN, Audio): Gate._drain,
     (State.DRAIN, End): Gate._drained_dry,
     (State.DRAIN, Stop): Gate._drop,
-    **{(state, Base): Gate._drop for state in State},  # consistency proofs come later
-    **{(State.LATCHED, kind): Gate._drop for kind in (Hello, Tick, Wake, Audio, End, Stop)},
+    **{(state, notice): Gate._note for state in HEARING for notice in (Walls, Trouble, Collect)},
+    **{(state, Stats): Gate._note for state in (State.CLOSED, State.DRAIN)},
+    **{(state, notice): Gate._note for state in (State.NEW, *HEARING) for notice in (UplinkWalls, Sent, Count)},
+    **{(state, Base): Gate._base for state in (State.NEW, *HEARING)},
+    **{(State.LATCHED, kind): Gate._drop for kind in get_args(Message)},
 }

@@ -10,7 +10,8 @@ from evidence_room import HandClock, Room
 
 from wakeword.errors import ConfigError
 from wakeword.evidence.device import load_private
-from wakeword.evidence.recovery import DamageError, boot_name, epochs, read_durable, recover
+from wakeword.evidence.disk import REAL
+from wakeword.evidence.recovery import DamageError, boot_name, epochs, recover
 
 
 def public(room: Room) -> bytes:
@@ -137,5 +138,5 @@ def test_reading_asks_the_disk_and_not_the_cache(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "posix_fadvise", advised)
-    assert read_durable(path) == b"new"
+    assert REAL.read_durable(path) == b"new"
     assert calls == ["sync", "drop"]

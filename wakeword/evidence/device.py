@@ -14,61 +14,56 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from wakeword.errors import ConfigError
 from wakeword.evidence import note
+from wakeword.evidence.disk import REAL, Disk
 
 VKEY_NAME = "device.vkey"  # the public half, beside the log: handy, and proves less than a copy kept elsewhere
 
 
-def load_private(path: Path) -> Ed25519PrivateKey:
+def load_private(path: Path, disk: Disk = REAL) -> Ed25519PrivateKey:
     """The key in `path`; raises `ConfigError` when the file is not a key or others may read it."""
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if disk.mode(path) & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError("others may read the device key", where=str(path), hint=f"chmod 600 {path}")
-    text = path.read_text(encoding="ascii", errors="replace").strip()
+    text = disk.read(path).decode("ascii", "replace").strip()
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
     except ValueError as error:
         raise ConfigError("not a device key: 64 hexadecimal digits expected", where=str(path)) from error
 
 
-def load_or_create(path: Path, *, may_create: bool) -> Ed25519PrivateKey:
-    """The key in `path`, made at the first start; a log that exists (`may_create` false) cannot get another key."""
-    if not path.exists():
-        if not may_create:
-            hint = "restore the key file, or name a new folder for the evidence"
-            raise ConfigError("the device key of this log is missing", where=str(path), hint=hint)
-        try:
-            _write_new(path, os.urandom(32).hex() + "\n")
-        except OSError as error:
-            raise ConfigError(f"cannot write the device key: {error.strerror}", where=str(path)) from error
-    return load_private(path)
+def load_or_create(path: Path, *, may_create: bool, disk: Disk = REAL) -> Ed25519PrivateKey:
+    """The key in `path`, made at the first start; a log that exists (`may_create` false) cannot get another key.
 
-
-def _write_new(path: Path, text: str) -> None:
-    """Write and sync a file that did not exist, readable by its owner alone."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    The folder is synced each time: a log must not outlive the key that vouches for it, also when the first start died
+    before it could do so.
+    """
     try:
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_folder(path.parent)
+        if not disk.exists(path):
+            if not may_create:
+                hint = "restore the key file, or name a new folder for the evidence"
+                raise ConfigError("the device key of this log is missing", where=str(path), hint=hint)
+            _put(path, os.urandom(32).hex() + "\n", 0o600, disk)
+        disk.sync_folder(path.parent)
+    except OSError as error:
+        raise ConfigError(f"cannot write the device key: {error.strerror}", where=str(path)) from error
+    return load_private(path, disk)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _put(path: Path, text: str, mode: int, disk: Disk) -> None:
+    """A file that is there whole or not at all, also when the power fails."""
+    new = path.with_name(path.name + ".tmp")
+    disk.remove(new)
+    disk.write_new(new, text.encode(), mode)
+    disk.rename(new, path)
+    disk.sync_folder(path.parent)
 
 
-def origin_beside(directory: Path, public: bytes) -> str:
+def origin_beside(directory: Path, public: bytes, disk: Disk = REAL) -> str:
     """The origin in the folder's `device.vkey`, "" when there is none; raises `ConfigError` when the key is another."""
     path = directory / VKEY_NAME
-    if not path.exists():
+    if not disk.exists(path):
         return ""
     try:
-        key = note.Key.from_vkey(path.read_text(encoding="utf-8"))
+        key = note.Key.from_vkey(disk.read(path).decode("utf-8", "replace"))
     except note.NoteError as error:
         raise ConfigError(str(error), where=str(path)) from error
     if key.public != public:
@@ -76,9 +71,7 @@ def origin_beside(directory: Path, public: bytes) -> str:
     return key.name.removesuffix("/device")
 
 
-def publish(directory: Path, origin: str, public: bytes) -> None:
+def publish(directory: Path, origin: str, public: bytes, disk: Disk = REAL) -> None:
     """Write the public half beside the log, once."""
-    path = directory / VKEY_NAME
-    if not path.exists():
-        _write_new(path, note.Key(note.device_name(origin), public).vkey() + "\n")
-        path.chmod(0o644)
+    if not disk.exists(directory / VKEY_NAME):
+        _put(directory / VKEY_NAME, note.Key(note.device_name(origin), public).vkey() + "\n", 0o644, disk)

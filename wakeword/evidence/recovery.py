@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from wakeword.errors import WakewordError
 from wakeword.evidence import tree
 from wakeword.evidence.account import HOUR_MS, Account
+from wakeword.evidence.disk import REAL, Disk
 from wakeword.evidence.segment import MAX_GROUP_BYTES, SEAL_MARK, Segment, file_name, replay
 
 MAX_ABORTED_WITHOUT_SEAL = 8
@@ -51,9 +51,9 @@ class Recovery:
         return hashlib.sha256(self.tail).hexdigest()
 
 
-def epochs(directory: Path) -> list[int]:
+def epochs(directory: Path, disk: Disk = REAL) -> list[int]:
     """The numbers of the files in the folder, ascending."""
-    names = (re.fullmatch(r"([0-9]{8})\.seg", entry.name) for entry in directory.iterdir())
+    names = (re.fullmatch(r"([0-9]{8})\.seg", name) for name in disk.names(directory))
     return sorted(int(name[1]) for name in names if name)
 
 
@@ -62,28 +62,41 @@ def boot_name(origin: str, boot_id: str) -> str:
     return hashlib.sha256((origin + boot_id).encode()).hexdigest()[:32]
 
 
-def recover(directory: Path, device: bytes, now_ms: int, boot_id: str) -> Recovery:
+def recover(directory: Path, device: bytes, now_ms: int, boot_id: str, disk: Disk = REAL) -> Recovery:
     """Read the folder; raises `DamageError` when it cannot be continued.
 
     `now_ms` and `boot_id` are of this moment: sessions of the last hour of this boot still count for the quota.
     """
-    known = epochs(directory)
+    known = epochs(directory, disk)
     if not known:
         return Recovery()
     for before, after in itertools.pairwise(known):
         if after != before + 1:
             raise DamageError(f"{file_name(before + 1)} is missing", directory)
     found = Recovery(epoch=known[-1] + 1)
-    sealed = _newest_sealed(directory, known, device, found)
+    files = _Files(directory, disk)
+    sealed = _newest_sealed(files, known, device, found)
     if sealed:
-        _continue_from(directory, sealed, device, (now_ms, boot_name(found.origin, boot_id)), found)
+        _continue_from(files, sealed, device, (now_ms, boot_name(found.origin, boot_id)), found)
     return found
 
 
-def _newest_sealed(directory: Path, known: list[int], device: bytes, found: Recovery) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """A folder on a disk, read one file at a time."""
+
+    directory: Path
+    disk: Disk
+
+    def read(self, epoch: int) -> bytes:
+        return self.disk.read_durable(self.directory / file_name(epoch))
+
+
+def _newest_sealed(files: _Files, known: list[int], device: bytes, found: Recovery) -> list[int]:
     """The epochs up to the newest file with a good group; notes in `found` what lies behind it."""
+    directory = files.directory
     for at in range(len(known) - 1, -1, -1):
-        content = read_durable(directory / file_name(known[at]))
+        content = files.read(known[at])
         segment = replay(content, known[at], device)
         found.tail = content[segment.sealed_end :] + found.tail
         if segment.sealed_end:
@@ -105,12 +118,12 @@ def _refuse_big_damage(directory: Path, found: Recovery) -> None:
         raise DamageError(f"{len(found.tail)} bytes after the last good seal: more than a crash leaves", directory)
 
 
-def _continue_from(directory: Path, sealed: list[int], device: bytes, now: tuple[int, str], found: Recovery) -> None:
+def _continue_from(files: _Files, sealed: list[int], device: bytes, now: tuple[int, str], found: Recovery) -> None:
     """Sum up the newest sealed file, and those before it that reach into the last hour of this boot."""
     now_ms, boot = now
     segments: list[Segment] = []
     for epoch in reversed(sealed):
-        segment = replay(read_durable(directory / file_name(epoch)), epoch, device)
+        segment = replay(files.read(epoch), epoch, device)
         recent = any(record.get("boot") == boot for record in segment.records[:1])
         if segments and not (recent and now_ms - int(segment.records[-1].get("t", 0)) < HOUR_MS):
             break
@@ -119,15 +132,3 @@ def _continue_from(directory: Path, sealed: list[int], device: bytes, now: tuple
         found.account.crashed()  # whatever the file before left open, the `open` of the next gap says so too
         for record in segment.records:
             found.account.take(record)
-
-
-def read_durable(path: Path) -> bytes:
-    """The file's bytes as the disk has them, not as the cache has them."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(descriptor)

@@ -42,6 +42,23 @@ def lines_of(content: bytes, end: int | None = None) -> Iterator[tuple[int, byte
         at, number = feed + 1, number + 1
 
 
+def leaves(content: bytes, count: int) -> list[tuple[bytes, bytes, int]]:
+    """(line, leaf hash, offset after it) of the first `count` leaves of a file whose seals were checked before.
+
+    Raises `RecordError` when there are fewer.
+    """
+    found: list[tuple[bytes, bytes, int]] = []
+    for number, line, end in lines_of(content):
+        if len(found) == count:
+            break
+        if number > 1 and not line.startswith(b'{"k":"seal"'):
+            cut = line.endswith(b'"k":"cut"}')
+            found.append((line, bytes.fromhex(str(parse(line)["h"])) if cut else tree.leaf_hash(line), end))
+    if len(found) != count:
+        raise RecordError(f"{len(found)} records where {count} are needed")
+    return found
+
+
 def replay(content: bytes, epoch: int, device: bytes | None) -> Segment:
     """Read until the first doubt. `device` is the public half of the device key (32 bytes); None pins none."""
     reader = _Replay(epoch, device)
