@@ -36,7 +36,7 @@ def make_plan(
         raise ConfigError("no service to send to is configured", where="uplink.url", hint=hint)
     where = places(config, environment)
     models = [load(word.model) for word in config.words]
-    words = tuple(_word(model, word) for model, word in zip(models, config.words, strict=True))
+    words = tuple(word_settings(model, word) for model, word in zip(models, config.words, strict=True))
     return Plan(
         listen=_listen(config, where, words, source or device(config)),
         gate=_gate(config, where, words, models),
@@ -50,7 +50,8 @@ def device(config: Config) -> SourceSettings:
     return SourceSettings("device", source.device, source.rate_hz, source.channels, source.channel)
 
 
-def _word(model: Model, word: Word) -> WordSettings:
+def word_settings(model: Model, word: Word) -> WordSettings:
+    """A configured word with its thresholds. Raises `ConfigError` when the model lacks the operating point."""
     if word.point not in model.points:
         known = ", ".join(model.points)
         raise ConfigError(
