@@ -119,10 +119,12 @@ class Shelf:
 
     def work(self, epochs: list[int], cut_n: int, drop_e: int) -> Iterator[None]:
         """Bring the files to what the horizons say; each step is one file. Only those that are not yet so."""
-        for epoch in (epoch for epoch in epochs if epoch < drop_e):
+        dropped = [epoch for epoch in epochs if epoch < drop_e]
+        for epoch in dropped:
             self._disk.remove(self._directory / file_name(epoch))
             yield
-        self._disk.sync_folder(self._directory)
+        if dropped:
+            self._disk.sync_folder(self._directory)
         for epoch, following in reversed(self._uncut([epoch for epoch in epochs if epoch >= drop_e], cut_n)):
             self._cut(epoch, following)
             yield
