@@ -108,6 +108,11 @@ class Detector:
         """Samples since somebody was last heard speaking."""
         return min(self._voice.quiet_units * UNIT_SAMPLES, self.heard)
 
+    @property
+    def history_units(self) -> int:
+        """Units of 80 ms before the one in which voice opens, from which on stage 1 listens."""
+        return self._stage1.history_units
+
     def process(self, block: Int16) -> list[Event]:
         """Take any number of samples, int16 at 16 kHz mono; returns what happened, in order."""
         if block.dtype != np.int16 or block.ndim != 1:
