@@ -104,4 +104,4 @@ def test_a_recording_that_ends_within_a_session_says_so(detector: Detector, room
 @pytest.mark.parametrize("length", [0, 1, UNIT, UNIT + 1])
 def test_the_tail_is_silence_in_whole_units(detector: Detector, length: int) -> None:
     assert play(detector, [np.zeros(length, np.int16)]) == []
-    assert detector.heard == (length // UNIT + 1 + TAIL_UNITS) * UNIT
+    assert detector.heard == (-(-length // UNIT) + TAIL_UNITS) * UNIT

@@ -36,7 +36,7 @@ def replay(blocks: Iterable[Int16], detector: Detector, settings: SessionSetting
     """Events of a whole stream in order. Without `settings` there are no sessions: every candidate is judged."""
     session: Session | None = None
     opened = 0
-    for unit in _units(blocks):
+    for unit in units(blocks):
         for event in detector.process(unit):
             yield event
             if isinstance(event, Verdict) and event.accepted and settings and session is None:
@@ -51,10 +51,11 @@ def replay(blocks: Iterable[Int16], detector: Detector, settings: SessionSetting
         yield Ended(opened, detector.heard, "end")
 
 
-def _units(blocks: Iterable[Int16]) -> Iterator[Int16]:
+def units(blocks: Iterable[Int16]) -> Iterator[Int16]:
     """The stream in units, so that a session begins and ends where the daemon's would, however long the blocks are.
 
-    The last unit is filled up with silence: a word at the very end of a recording is still decided.
+    The last unit is filled up with silence, and a little more follows: a word at the very end of a recording is still
+    decided. Exactly so does `Listener.end_sound`.
     """
     pending = np.zeros(0, np.int16)
     for block in blocks:
@@ -63,8 +64,7 @@ def _units(blocks: Iterable[Int16]) -> Iterator[Int16]:
         for start in range(0, whole, UNIT_SAMPLES):
             yield pending[start : start + UNIT_SAMPLES]
         pending = pending[whole:]
-    for number in range(1 + TAIL_UNITS):
-        last = np.zeros(UNIT_SAMPLES, np.int16)
-        if number == 0:
-            last[: len(pending)] = pending
-        yield last
+    if len(pending):
+        yield np.concatenate([pending, np.zeros(UNIT_SAMPLES - len(pending), np.int16)])
+    for _ in range(TAIL_UNITS):
+        yield np.zeros(UNIT_SAMPLES, np.int16)

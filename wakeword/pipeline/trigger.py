@@ -57,7 +57,7 @@ class Trigger:
         return self.weigh(step, self.smooth)
 
     def weigh(self, step: int, smooth: float) -> Firing | None:
-        """Take the smoothed logit of `step`, the one after the last. Sweeps of thresholds begin here (`eval/fan.py`)."""
+        """Take the smoothed logit of `step`, the one after the last. Sweeps of thresholds enter here (`eval/fan.py`)."""
         if self._waiting_since < 0:
             if smooth >= self._bar(step):
                 self._waiting_since, self._peak, self._peak_step = step, smooth, step
@@ -77,7 +77,7 @@ class Trigger:
         return other
 
     def state(self, step: int) -> tuple[float, ...]:
-        """All that `weigh` goes by at `step`, but for the threshold: nothing at all when neither waiting nor resting."""
+        """All that `weigh` goes by at `step`, but for the threshold: nothing when neither waiting nor resting."""
         if self._waiting_since >= 0:
             return self._waiting_since, self._peak, self._peak_step
         return (self._last, self._last_step) if step - self._last_step < REFRACTORY_STEPS else ()

@@ -1,0 +1,157 @@
+"""`wakeword eval`: recordings through the daemon's pipeline, and what can be said of the result."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wakeword.errors import UNREADABLE, ConfigError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import Progress, TaskID
+
+    from wakeword.eval.run import Order, Outcome
+    from wakeword.model import Model, Point
+    from wakeword.settings import SessionSettings
+
+EPILOG = """examples:
+  wakeword eval --positives said --negatives talk music --out run1
+  wakeword eval --positives said.csv --negatives talk --word jarvis --point keen --out run2
+  wakeword eval --positives said --noise noise --babble talk --snr 10 0 --rooms simulate --out run3
+  wakeword eval --positives said --negatives talk --config wakeword.yaml --out run4
+  wakeword eval --positives said --negatives talk --dask tcp://10.0.0.7:8786 --out run5
+
+POSITIVES: folders named after a word (said/computer/*.wav) or a CSV with path,word,start_s,end_s,speaker,group_*.
+What is written into OUT, and what counts as a hit: docs/eval.md. Ctrl-C keeps what was heard; the same command goes on,
+and other thresholds take seconds.
+
+exit codes: 0 done, 1 a bar was missed, 2 bad usage or configuration, 3 some files unreadable (named; the rest done)"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.epilog = EPILOG
+    add, jobs = parser.add_argument, len(os.sched_getaffinity(0))
+    add("--positives", nargs="+", default=[], metavar="P", help="folders named after a word, or manifests")
+    add("--negatives", nargs="+", default=[], metavar="N", help="folders, recordings or manifests without the words")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the tables go")
+    add("--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)")
+    add("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
+    add("--point", default="default", metavar="NAME", help="operating point: strict, default or keen")
+    add("--config", type=Path, metavar="FILE", help="words, thresholds and sessions as `wakeword run` reads them there")
+    add("--noise", nargs="+", default=[], metavar="DIR", help="noise to mix into positives; folders in it are kinds")
+    add("--babble", nargs="+", default=[], metavar="DIR", help="single talkers; six at once are the noise 'babble'")
+    add("--snr", nargs="+", type=float, default=[], metavar="DB", help="at these ratios, over the word's active part")
+    add("--rooms", default="", metavar="DIR", help="room responses to hear positives through, or 'simulate'")
+    add("--seed", type=int, default=1, help="of which noise, from where on, and which room (default: 1)")
+    add("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
+    add("--jobs", type=int, default=jobs, metavar="N", help=f"processes (default: {jobs}, all cores)")
+    add("--dask", default="", metavar="ADDRESS", help="do the work on this Dask cluster instead")
+    add("--cache", type=Path, metavar="FILE", help="scores of what was heard before (default: in ~/.cache/wakeword)")
+    add("--json", action="store_true", help="one JSON object instead of text")
+
+
+def execute(given: argparse.Namespace) -> int:
+    """Evaluate; unreadable files are named and the rest done."""
+    from wakeword.eval.run import evaluate
+
+    if given.jobs < 1:
+        raise ConfigError("at least one process is needed", where="--jobs")
+    order = _order(given)
+    with _Bars() as bars:
+        try:
+            outcome = evaluate(order, bars.show)
+        except KeyboardInterrupt:
+            print("wakeword: stopped; what was heard is kept, the same command goes on", file=sys.stderr)
+            raise
+    _tell(outcome)
+    return UNREADABLE if outcome.unread else 0
+
+
+def _order(given: argparse.Namespace) -> Order:
+    from wakeword.eval.items import Surroundings
+    from wakeword.eval.run import Order
+
+    models, points, session = _words(given)
+    around = Surroundings(tuple(given.noise), tuple(given.babble), tuple(given.snr), given.rooms, given.seed)
+    return Order(
+        tuple(given.positives), tuple(given.negatives), given.out, tuple(models), tuple(points),
+        given.cache or _cache(), session, around, given.channel, given.jobs, given.dask, tuple(sys.argv[1:]),
+    )  # fmt: skip
+
+
+def _words(given: argparse.Namespace) -> tuple[list[Model], list[Point], SessionSettings]:
+    """From the command line or, with `--config`, exactly those that the daemon would listen for."""
+    from wakeword.model import Point, load, shipped_words
+    from wakeword.pipeline.pipeline import Detector
+    from wakeword.settings import SessionSettings
+
+    if given.config:
+        if given.word or given.model:
+            raise ConfigError("the words are those of the configuration", where="--config")
+        from wakeword import config, plan
+
+        loaded = config.load(given.config)
+        models = [load(word.model) for word in loaded.config.words]
+        words = [plan.word_settings(*pair) for pair in zip(models, loaded.config.words, strict=True)]
+        points = [Point(word.threshold_stage1, word.threshold_stage2) for word in words]
+        return models, points, SessionSettings(**loaded.config.session.model_dump())
+    names = [*(given.word or []), *(given.model or [])] or shipped_words()
+    detector = Detector.load(*names, point=given.point)  # checks words, point and graphs
+    return [load(name) for name in names], detector.points, SessionSettings()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wakeword" / "eval.sqlite"
+
+
+def _tell(outcome: Outcome) -> None:
+    for note in outcome.notes:
+        print(f"wakeword: {note}", file=sys.stderr)
+    for name, problem in outcome.unread:
+        print(f"wakeword: {name}: {problem}", file=sys.stderr)
+    known = outcome.files - len(outcome.unread) - outcome.heard_now
+    print(
+        f"{outcome.files} recordings, {outcome.hours:.2f} h; {max(0, known)} of them were heard before", file=sys.stderr
+    )
+
+
+class _Bars:
+    """Progress and time left: bars on a terminal, a line a tenth otherwise; on standard error."""
+
+    def __init__(self) -> None:
+        self._shown: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._tenths: dict[str, int] = {}
+
+    def __enter__(self) -> _Bars:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        if console.is_terminal:
+            columns = TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+            self._shown = Progress(*columns, console=console, transient=True)
+            self._shown.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._shown:
+            self._shown.stop()
+
+    def show(self, what: str, done: int, whole: int) -> None:
+        """`done` of `whole`, in any unit."""
+        if self._shown:
+            if what not in self._tasks:
+                self._tasks[what] = self._shown.add_task(what)
+            self._shown.update(self._tasks[what], completed=done, total=whole)
+            return
+        tenth = 10 * done // max(1, whole)
+        if what == "hearing" and tenth > self._tenths.get(what, 0):
+            self._tenths[what] = tenth
+            print(f"{what}: {10 * tenth} %", file=sys.stderr, flush=True)
