@@ -101,6 +101,11 @@ def test_a_word_may_have_its_own_point_and_thresholds(write: Writer) -> None:
         ("words: []\n", 1, "words: list should have at least 1 item"),
         ("words:\n  - 5\n", 1, "words.0: input should be a valid dictionary"),
         ("uplink: wss://x\n", 1, "uplink: input should be a valid dictionary"),
+        (
+            "words:\n  - model: jarvis\n    point: loud\n",
+            1,
+            r"words.0.point: not an operating point: 'loud' \(strict, default",
+        ),
         ("uplink:\n  url: http://x\n", 2, r"uplink.url: not an address of a service: 'http://x' \(ws://HOST:PORT/PATH"),
         ("uplink:\n  url: ws://a\n  url: ws://b\n", 3, r"key 'url' stands here twice \(first: line 2\)"),
         ("a: [\n", 2, "not YAML: "),

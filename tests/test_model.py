@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from wakeword import model
-from wakeword.errors import USAGE, ModelError
+from wakeword.errors import USAGE, ConfigError, ModelError
 
 WORDS = ["alexa", "computer", "jarvis"]
 
@@ -158,3 +158,63 @@ def test_one_file_is_its_own_digest_and_several_do_not_depend_on_order() -> None
     assert model.set_digest([one]) == model.set_digest([one, one]) == one
     assert model.set_digest([two, one]) == model.set_digest([one, two, one])
     assert model.set_digest([one, two]) == hashlib.sha256(f"{one}\n{two}\n".encode()).hexdigest()
+
+
+# --- points that were tuned
+
+
+def tuned(folder: Path, **change: object) -> Path:
+    """A file as `wakeword tune` writes it, with something changed in the word's entry."""
+    one, two = (hashlib.sha256((folder / f"stage{n}.onnx").read_bytes()).hexdigest() for n in (1, 2))
+    entry = {"stage1": 0.25, "stage2": 0.75, "stage1_sha256": one, "stage2_sha256": two} | change
+    path = folder.parent / "tuned.yaml"
+    path.write_text(yaml.safe_dump({"format": 1, "words": {"computer": entry}}))
+    return path
+
+
+def test_a_point_is_taken_by_name_or_from_the_file_that_was_tuned(folder: Path) -> None:
+    loaded = model.load(folder)
+    assert model.point_of(loaded, "strict") == loaded.points["strict"]
+    assert model.point_of(loaded, str(tuned(folder))) == model.Point(0.25, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"stage2_sha256": "0" * 64}, "was chosen for other models of 'computer'"),
+        ({"stage1": "high"}, "computer: lacks or misstates"),
+        ({"stage1": float("nan")}, "computer: lacks or misstates a threshold outside 0 to 1"),
+        ({"stage2": 1.5}, "a threshold outside 0 to 1"),
+        ({"stage2": 0.05}, r"computer: a threshold below 0\.1"),
+    ],
+)
+def test_a_tuned_point_that_does_not_fit_is_refused(folder: Path, change: dict[str, Any], reason: str) -> None:
+    path = tuned(folder, **change)
+    with pytest.raises(ConfigError, match=reason) as caught:
+        model.point_of(model.load(folder), str(path))
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not operating points of format 1"),
+        ("format: 2\nwords: {}\n", "not operating points of format 1"),
+        ("format: 1\nwords: [computer]\n", "not operating points of format 1"),
+        ("format: 1\nwords: {jarvis: {}}\n", "no operating point for 'computer' in it"),
+        ("{", "unreadable"),
+    ],
+)
+def test_a_file_that_is_not_of_points_is_refused(folder: Path, text: str, reason: str) -> None:
+    path = folder / "points.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=reason):
+        model.point_of(model.load(folder), str(path))
+
+
+def test_a_point_that_there_is_not_is_named_with_those_that_there_are(folder: Path) -> None:
+    loaded = model.load(folder)
+    with pytest.raises(ConfigError, match=r"'computer' has no operating point 'loud' \(it has strict, default, keen"):
+        model.point_of(loaded, "loud")
+    with pytest.raises(ConfigError, match="no such file"):
+        model.point_of(loaded, str(folder / "nowhere.yaml"))

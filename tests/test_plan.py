@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from wakeword.config import BYTES_PER_MS, Config, Session, Source, Uplink, Word
 from wakeword.errors import ConfigError, ModelError
@@ -70,6 +71,15 @@ def test_a_words_own_thresholds_go_before_its_point_and_the_least_is_the_policy(
     assert [(word.threshold_stage1, word.threshold_stage2) for word in plan.listen.words] == [(0.25, 0.5), (0.5, 0.75)]
     assert (plan.gate.s1_min_ppm, plan.gate.s2_min_ppm) == (250_000, 500_000)
     assert plan.gate.m1 == set_digest([load(LOUD).stage1_sha256] * 2)
+
+
+def test_a_tuned_point_is_the_daemons_and_the_gates(tmp_path: Path) -> None:
+    loaded, path = load(LOUD), tmp_path / "tuned.yaml"
+    hashes = {"stage1_sha256": loaded.stage1_sha256, "stage2_sha256": loaded.stage2_sha256}
+    path.write_text(yaml.safe_dump({"format": 1, "words": {loaded.word: {"stage1": 0.3, "stage2": 0.62, **hashes}}}))
+    plan = make_plan(config(words=[Word(model=LOUD, point=str(path))]), environment={})
+    assert (plan.listen.words[0].threshold_stage1, plan.listen.words[0].threshold_stage2) == (0.3, 0.62)
+    assert (plan.gate.s1_min_ppm, plan.gate.s2_min_ppm) == (300_000, 620_000)
 
 
 def test_session_settings_are_the_sessions_keys() -> None:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -53,7 +53,7 @@ class Word(_Section):
     """A word to listen for."""
 
     model: str = Field(min_length=1)  # a packaged word or a folder with manifest.yaml
-    point: Literal["strict", "default", "keen"] = "default"
+    point: str = Field(default="default", pattern=r"^(strict|default|keen)$|\.ya?ml$")  # or what `wakeword tune` wrote
     stage1: Score | None = None  # instead of the operating point's threshold
     stage2: Score | None = None
 
@@ -148,15 +148,15 @@ def load(
     origins: dict[Key, str] = {}
     found = path or search(environment)
     if found:
-        values, origins = _from_file(found)
+        values, origins = values_of(found)
     for name, (key, value) in _from_environment(environment).items():
         values[key], origins[key] = value, f"environment {name}"
     for key, value in (options or {}).items():
         values[key], origins[key] = value, "command line"
     try:
-        config = Config.model_validate(_nested(values))
+        config = Config.model_validate(nested(values))
     except ValidationError as error:
-        raise _first(error, origins) from error
+        raise first_error(error, origins) from error
     _check_pairs(config, origins)
     return Loaded(config, origins)
 
@@ -181,7 +181,8 @@ def leaves(config: Config) -> list[tuple[Key, object]]:
     return found
 
 
-def _from_file(path: Path) -> tuple[dict[Key, object], dict[Key, str]]:
+def values_of(path: Path) -> tuple[dict[Key, object], dict[Key, str]]:
+    """Values of a YAML file of sections, and the `file:line` of each. Raises `ConfigError`."""
     try:
         text = path.read_text(encoding="utf-8")
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
@@ -270,23 +271,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Key, ob
     return found
 
 
-def _nested(values: Mapping[Key, object]) -> dict[str, Any]:  # Any: what pydantic is there to find out
-    nested: dict[str, Any] = {}
+def nested(values: Mapping[Key, object]) -> dict[str, Any]:  # Any: what pydantic is there to find out
+    """Sections of keys, as pydantic takes them."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
         if len(key) == 1:
-            nested[key[0]] = value
-        elif isinstance(nested.setdefault(key[0], {}), dict):
-            nested[key[0]][key[1] if len(key) == 2 else "__".join(key[1:])] = value
-    return nested
+            found[key[0]] = value
+        elif isinstance(found.setdefault(key[0], {}), dict):
+            found[key[0]][key[1] if len(key) == 2 else "__".join(key[1:])] = value
+    return found
 
 
-def _first(error: ValidationError, origins: Mapping[Key, str]) -> ConfigError:
+def first_error(
+    error: ValidationError, origins: Mapping[Key, str], root: type[BaseModel] = Config
+) -> ConfigError:  # fmt: skip
     """Pydantic's findings, the first by place, in our words."""
     found = sorted((_place(detail, origins), number) for number, detail in enumerate(error.errors()))
     where, number = found[0]
     detail = error.errors()[number]
     others = f"; {len(found) - 1} more" if len(found) > 1 else ""
-    return ConfigError(_what(detail) + others, where=where[-1], hint=_nearest(detail))
+    return ConfigError(_what(detail) + others, where=where[-1], hint=_nearest(detail, root))
 
 
 def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, str]:
@@ -300,31 +304,37 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 
 def _what(detail: ErrorDetails) -> str:
     dotted = ".".join(str(part) for part in detail["loc"])
+_PATTERNS = {  # what a text of this key is to be, and how it looks
+    "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…"),
+    "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
+}
+
+
     if detail["type"] == "extra_forbidden":
         return f"unknown key {detail['loc'][-1]!r}"
     if detail["type"] == "string_pattern_mismatch":
-        return f"{dotted}: not an address of a service: {detail['input']!r}"
+        return f"{dotted}: not {_PATTERNS[str(detail['loc'][-1])][0]}: {detail['input']!r}"
     message = detail["msg"]
     return f"{dotted}: {message[0].lower()}{message[1:]}, not {detail['input']!r}"
 
 
-def _nearest(detail: ErrorDetails) -> str:
+def _nearest(detail: ErrorDetails, root: type[BaseModel]) -> str:
     if detail["type"] == "string_pattern_mismatch":
-        return "ws://HOST:PORT/PATH or wss://…"
+        return _PATTERNS[str(detail["loc"][-1])][1]
     if detail["type"] != "extra_forbidden":
         return ""
     *parents, unknown = (str(part) for part in detail["loc"])
-    known = _keys_below(parents)
+    known = _keys_below(parents, root)
     near = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
     return f"nearest: {near[0]}" if near else f"known: {', '.join(known)}"
 
 
-def _keys_below(parents: list[str]) -> list[str]:
+def _keys_below(parents: list[str], root: type[BaseModel]) -> list[str]:
     if not parents:
-        return list(Config.model_fields)
+        return list(root.model_fields)
     if parents[0] == "words":
         return list(Word.model_fields)
-    return list(type(Config.model_fields[parents[0]].default).model_fields)
+    return list(type(root.model_fields[parents[0]].default).model_fields)
 
 
 def _check_pairs(config: Config, origins: Mapping[Key, str]) -> None:

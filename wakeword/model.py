@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
-from wakeword.errors import ModelError
+from wakeword.errors import ConfigError, ModelError
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: its wheels phone home
 
 FORMAT = 1
 POINTS = ("strict", "default", "keen")
+LEAST_THRESHOLD = 0.1  # below it no verifier of the evidence would accept the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,34 @@ def load(name: str | Path) -> Model:
     return Model(word, phrase, folder, trunk, points, hashes[0], hashes[1], one, two)
 
 
+def point_of(model: Model, name: str) -> Point:
+    """A point of the model by its name, or this word's in a file that `wakeword tune` wrote (`….yaml`).
+
+    Raises `ConfigError` for a point that there is not, and for one that was chosen for other models: scores of another
+    training mean something else.
+    """
+    if name in model.points:
+        return model.points[name]
+    if not name.endswith((".yaml", ".yml")):
+        hint = f"it has {', '.join(model.points)}; or the file that `wakeword tune` wrote"
+        raise ConfigError(f"'{model.word}' has no operating point '{name}'", hint=hint)
+    path = Path(name).expanduser()
+    given = _tuned(path).get(model.word)
+    if not isinstance(given, dict):
+        raise ConfigError(f"no operating point for '{model.word}' in it", where=str(path))
+    made_for = (given.get("stage1_sha256"), given.get("stage2_sha256"))
+    if made_for != (model.stage1_sha256, model.stage2_sha256):
+        hint = "tune again with these models, or give the folder of those"
+        raise ConfigError(f"was chosen for other models of '{model.word}' (sha256 differs)", where=str(path), hint=hint)
+    try:
+        point = _point(given)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{model.word}: lacks or misstates {error}", where=str(path)) from error
+    if min(point.stage1, point.stage2) < LEAST_THRESHOLD:
+        raise ConfigError(f"{model.word}: a threshold below {LEAST_THRESHOLD:g}", where=str(path))
+    return point
+
+
 def load_manifest(folder: Path) -> dict[str, Any]:
     """The manifest as it stands, unchecked but for its form. Raises `ModelError`."""
     path = folder / "manifest.yaml"
@@ -114,6 +143,22 @@ def open_session(graph: bytes) -> Any:
         raise ModelError(f"onnxruntime {ort.__version__} cannot run this model: {error}") from error
     session._model_bytes = None  # kept by the wrapper for a change of provider, which never comes: 3 MB a word
     return session
+
+
+def _tuned(path: Path) -> dict[str, Any]:
+    """The words in a file of operating points."""
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"unreadable: {error}", where=str(path)) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("words"), dict):
+        raise ConfigError(
+            f"not operating points of format {FORMAT}", where=str(path), hint="`wakeword tune` writes them"
+        )
+    words: dict[str, Any] = found["words"]
+    return words
 
 
 def _point(given: dict[str, Any]) -> Point:

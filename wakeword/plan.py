@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from wakeword.config import BYTES_PER_MS, Config, Word
 from wakeword.errors import ConfigError
-from wakeword.model import Model, load, set_digest
+from wakeword.model import Model, load, point_of, set_digest
 from wakeword.places import Places, absolute, places
 from wakeword.settings import (
     GateSettings,
@@ -52,12 +52,7 @@ def device(config: Config) -> SourceSettings:
 
 def word_settings(model: Model, word: Word) -> WordSettings:
     """A configured word with its thresholds. Raises `ConfigError` when the model lacks the operating point."""
-    if word.point not in model.points:
-        known = ", ".join(model.points)
-        raise ConfigError(
-            f"'{word.model}' has no operating point '{word.point}'", where="words", hint=f"it has {known}"
-        )
-    point = model.points[word.point]
+    point = point_of(model, word.point)
     return WordSettings(
         model=str(model.folder.resolve()),
         threshold_stage1=point.stage1 if word.stage1 is None else word.stage1,

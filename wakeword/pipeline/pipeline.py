@@ -74,10 +74,7 @@ class Detector:
         for number, word in enumerate(loaded):
             if word.word in [earlier.word for earlier in loaded[:number]]:
                 raise ConfigError(f"'{word.word}' is given twice")
-            if point not in word.points:
-                points = ", ".join(word.points)
-                raise ConfigError(f"'{word.word}' has no operating point '{point}'", hint=f"it has {points}")
-        return cls(loaded, [word.points[point] for word in loaded], floor=floor)
+        return cls(loaded, [models.point_of(word, point) for word in loaded], floor=floor)
 
     def twin(self, *words: str) -> Detector:
         """A detector for another stream, of all words or of these: weights are shared, nothing that was heard is.
