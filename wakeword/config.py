@@ -302,14 +302,14 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
     return (place, int(line), origin) if line.isdigit() else (origin, 0, origin)
 
 
-def _what(detail: ErrorDetails) -> str:
-    dotted = ".".join(str(part) for part in detail["loc"])
 _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }
 
 
+def _what(detail: ErrorDetails) -> str:
+    dotted = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return f"unknown key {detail['loc'][-1]!r}"
     if detail["type"] == "string_pattern_mismatch":
