@@ -51,8 +51,10 @@ def can_be_torn(rest: bytes, groups: int) -> bool:
 def _told_end(content: bytes, tail_bytes: int) -> int:
     """Where the next start says this file's evidence ended, if a seal ends there; else its last seal."""
     end = len(content) - tail_bytes
-    last = content[: max(end, 0)].rsplit(b"\n", 2)
-    return end if len(last) > 1 and last[-1] == b"" and _kind(last[-2]) == "seal" else _last_seal_end(content)
+    if not 0 < end <= len(content) or content[end - 1 : end] != b"\n":
+        return _last_seal_end(content)
+    line = content[content.rfind(b"\n", 0, end - 1) + 1 : end - 1]
+    return end if _kind(line) == "seal" else _last_seal_end(content)
 
 
 def _last_seal_end(content: bytes) -> int:
