@@ -18,6 +18,7 @@ class Places:
     evidence: Path
     device_key: Path
     mute_file: Path
+    receipts: Path
 
 
 def places(config: Config, environment: Mapping[str, str] | None = None) -> Places:
@@ -28,23 +29,30 @@ def places(config: Config, environment: Mapping[str, str] | None = None) -> Plac
         evidence=evidence,
         device_key=absolute(config.evidence.device_key) or evidence.parent / "device.key",
         mute_file=absolute(config.mute_file) or evidence.parent / "muted",
+        receipts=evidence.parent / "receipts",
     )
 
 
 def prepare(where: Places) -> None:
-    """At the very first start, make the folder of the evidence. A first start has no device key yet.
+    """At the very first start, make the folder of the evidence, and that of the receipts. It has no device key yet.
 
     Raises `ConfigError` when the key is there and the folder is not: a new one would hide a lost one.
     """
     if where.evidence.is_dir():
+        _make(where.receipts)
         return
     if where.device_key.exists():
         hint = f"if it was moved on purpose, make it (mkdir -m 700) or also move {where.device_key}"
         raise ConfigError("the evidence is gone, but its device key is there", where=str(where.evidence), hint=hint)
+    _make(where.evidence)
+    _make(where.receipts)
+
+
+def _make(folder: Path) -> None:
     try:
-        where.evidence.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(where.evidence)) from error
+        raise ConfigError((error.strerror or str(error)).lower(), where=str(folder)) from error
 
 
 def absolute(text: str) -> Path | None:

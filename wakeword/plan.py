@@ -40,7 +40,7 @@ def make_plan(
     return Plan(
         listen=_listen(config, where, words, source or device(config)),
         gate=_gate(config, where, words, models),
-        uplink=_uplink(config, models),
+        uplink=_uplink(config, where, models),
     )
 
 
@@ -83,11 +83,13 @@ def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models
         rate_bytes=policy.rate_bytes,
         sessions_per_hour=policy.sessions_per_hour,
         beat_ms=config.evidence.heartbeat_ms,
+        keep_days=config.evidence.keep_days,
+        drop_days=config.evidence.drop_days,
         config_sha256=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
     )  # fmt: skip
 
 
-def _uplink(config: Config, models: list[Model]) -> UplinkSettings:
+def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSettings:
     uplink = config.uplink
     return UplinkSettings(
         url=uplink.url,
@@ -97,6 +99,7 @@ def _uplink(config: Config, models: list[Model]) -> UplinkSettings:
         token_file=str(absolute(uplink.token_file) or ""),
         ca_file=str(absolute(uplink.ca_file) or ""),
         connect_timeout_ms=uplink.connect_timeout_ms,
+        receipts=str(where.receipts),
     )
 
 

@@ -97,6 +97,7 @@ class UplinkSettings:
     to_gate: int
     token_file: str = ""  # sent as a bearer token
     ca_file: str = ""  # trust this authority instead of the system's
+    receipts: str = ""  # folder for what the service signs; "" keeps nothing
     connect_timeout_ms: int = 3_000
     status: int | None = None
     header: dict[str, str] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from typing import Any
 from wakeword.errors import CHECK_FAILED, WakewordError
 from wakeword.messages import (
     GATE_TO_UPLINK,
+    Base,
     Close,
     FrameError,
     FrameReader,
@@ -36,7 +37,9 @@ from wakeword.messages import (
     encode,
 )
 from wakeword.sandbox import WallError, wall_files
+from wakeword.notices import Sent
 from wakeword.service.outbox import Outbox, SessionFailed
+from wakeword.service.receipts import Receipts
 from wakeword.service.websocket import Service, check_url, deliver, read_token, trust
 from wakeword.settings import UplinkSettings, uplink_from_json
 from wakeword.statusline import StatusLines
@@ -55,6 +58,7 @@ class Uplink:
         self._status = StatusLines(settings.status, "uplink")
         self._frames = FrameReader(GATE_TO_UPLINK)
         self._current: Outbox | None = None
+        self._receipts, self._tcp_bytes = Receipts(settings.receipts), 0
         self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
         self._ended: asyncio.Future[None]
 
@@ -67,6 +71,8 @@ class Uplink:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
         loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
         loop.add_reader(self._from_gate, self._readable)
+        if size := self._receipts.newest_size():
+            self._tell(Base(size))
         try:
             await self._ended
             await self._leave()
@@ -140,6 +146,12 @@ class Uplink:
                 self._ask_to_stop(outbox)
             if event["event"] == "received":
                 confirmed.append(event["bytes"])
+            if event["event"] == "tcp":
+                self._tcp_bytes += event["bytes"]
+            if event["event"] == "base":
+                self._tell(Base(event["size"]))
+            if event["event"] == "receipt":
+                self._keep(outbox.opened, event["cosignature"])
             self._status.write(**event, sid=sid)
 
         try:
@@ -154,15 +166,25 @@ class Uplink:
         finally:
             outbox.discard()
             self._ask_to_stop(outbox)
+            self._tell(Sent(sid, self._tcp_bytes))
 
     def _ask_to_stop(self, outbox: Outbox) -> None:
         """Tell the gate that nobody wants more of this session, unless it is closed already."""
-        if outbox.closed:
-            return
+        if not outbox.closed:
+            self._tell(Stop(outbox.opened.session_id))
+
+    def _keep(self, opened: Open, line: str) -> None:
+        """A receipt is kept, and the gate told to prove the next one from there on."""
         try:
-            os.write(self._to_gate, encode(Stop(outbox.opened.session_id)))  # 16 bytes: whole or not at all
+            self._tell(Base(self._receipts.keep(opened, line)))
+        except (OSError, ValueError) as error:
+            self._status.write("error", sid=opened.session_id, what=f"the receipt is not kept: {error}")
+
+    def _tell(self, message: Message) -> None:
+        try:
+            os.write(self._to_gate, encode(message))  # so few bytes go whole or not at all
         except (BlockingIOError, BrokenPipeError):
-            return  # the gate is stalled or gone; its own cap ends the session
+            return  # the gate is stalled or gone; its own cap ends a session, and a lost count is seen in the log
 
     async def _leave(self) -> None:
         """The gate has ended: sessions that it closed may finish, one that it left open may not."""
@@ -181,12 +203,13 @@ def open_service(settings: UplinkSettings) -> Service:
     return Service(settings.url, settings.word, settings.connect_timeout_ms / 1000, token, tls, settings.header)
 
 
-def walls() -> None:
-    """From now on no file can be written, and none read but what Python, TLS and the resolver need.
+def walls(settings: UplinkSettings) -> None:
+    """From now on no file can be written but receipts, and none read but what Python, TLS and the resolver need.
 
     Before the first thread. Raises `WallError`.
     """
-    wall_files(read=[path for path in _needed() if path.exists()])
+    receipts = [Path(settings.receipts)] if settings.receipts else []
+    wall_files(read=[path for path in _needed() if path.exists()], write=receipts)
 
 
 def _needed() -> Iterator[Path]:
@@ -208,7 +231,7 @@ def main() -> int:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return error.exit_code
     try:
-        walls()
+        walls(settings)
     except WallError as error:
         print(f"wakeword.uplink: goes on without a wall round its files: {error}", file=sys.stderr)
     try:

@@ -41,14 +41,14 @@ def load_or_create(path: Path, *, may_create: bool, disk: Disk = REAL) -> Ed2551
             if not may_create:
                 hint = "restore the key file, or name a new folder for the evidence"
                 raise ConfigError("the device key of this log is missing", where=str(path), hint=hint)
-            _put(path, os.urandom(32).hex() + "\n", 0o600, disk)
+            put(path, os.urandom(32).hex() + "\n", 0o600, disk)
         disk.sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(f"cannot write the device key: {error.strerror}", where=str(path)) from error
     return load_private(path, disk)
 
 
-def _put(path: Path, text: str, mode: int, disk: Disk) -> None:
+def put(path: Path, text: str, mode: int, disk: Disk = REAL) -> None:
     """A file that is there whole or not at all, also when the power fails."""
     new = path.with_name(path.name + ".tmp")
     disk.remove(new)
@@ -74,4 +74,4 @@ def origin_beside(directory: Path, public: bytes, disk: Disk = REAL) -> str:
 def publish(directory: Path, origin: str, public: bytes, disk: Disk = REAL) -> None:
     """Write the public half beside the log, once."""
     if not disk.exists(directory / VKEY_NAME):
-        _put(directory / VKEY_NAME, note.Key(note.device_name(origin), public).vkey() + "\n", 0o644, disk)
+        put(directory / VKEY_NAME, note.Key(note.device_name(origin), public).vkey() + "\n", 0o644, disk)

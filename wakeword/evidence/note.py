@@ -140,6 +140,12 @@ class Signer:
         """68 bytes: key ID and Ed25519 signature over the text."""
         return self.key.identity + self.private.sign(text.encode())
 
+    def cosign(self, text: str, time_s: int) -> str:
+        """The signature line over the checkpoint `text`, with the time: a witness's answer (C2SP cosignature/v1)."""
+        signature = self.private.sign(f"cosignature/v1\ntime {time_s}\n{text}".encode())
+        identity = key_id(self.name, self.key.public, COSIGNATURE)
+        return f"{SIGNATURE_LINE}{self.name} {encode64(identity + time_s.to_bytes(8, 'big') + signature)}"
+
 
 def note(text: str, name: str, signature: bytes) -> str:
     """Text (ending in a line feed), empty line, signature line."""

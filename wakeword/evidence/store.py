@@ -32,8 +32,6 @@ LATE_MARGIN_MS = 14_000  # a verifier allows 15,000 beyond the beat
 ROOM_BYTES = 4 * 1024 * 1024  # below this nothing opens: a close must still find room
 PLAUSIBLE_S = 30 * DAY_S  # a wall clock that nobody keeps right, and that is further on than this since the last record
 PRUNE_NAME = "prune"  # made by who wants all content removed; goes when it is
-PRUNE_NAME = "prune"  # made by who wants all content removed; goes when it is
-PRUNE_NAME = "prune"  # made by who wants all content removed; goes when it is
 FAILED_NAME = "failed-"  # and eight digits of the boot
 NOTHING_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -197,22 +195,6 @@ class Evidence:
             return next(self._work, self) is None
         except OSError as error:
             raise self._died(error) from error
-
-    def prune_wanted(self) -> bool:
-        """Has the owner asked to remove what is there (`wakeword audit prune`)?"""
-        return self._disk.exists(self._directory / PRUNE_NAME)
-
-    def prune_done(self) -> None:
-        """Tell the owner."""
-        self._disk.remove(self._directory / PRUNE_NAME)
-
-    def prune_wanted(self) -> bool:
-        """Has the owner asked to remove what is there (`wakeword audit prune`)?"""
-        return self._disk.exists(self._directory / PRUNE_NAME)
-
-    def prune_done(self) -> None:
-        """Tell the owner."""
-        self._disk.remove(self._directory / PRUNE_NAME)
 
     def prune_wanted(self) -> bool:
         """Has the owner asked to remove what is there (`wakeword audit prune`)?"""

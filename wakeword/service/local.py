@@ -4,8 +4,8 @@ For the demo, for tests, and for whoever wants to see what their device really s
 checks what it is told: the pre-roll, the byte count, the caps; and it keeps each session's checkpoint, which is what
 makes the sender's log checkable later (`checkpoints.txt` goes to `wakeword audit verify --receipts`).
 
-`Intake` is one session without any I/O: messages in, a `Received` out. `LocalService` is the server around it.
-Left for later: a cosigned receipt (docs/service.md, "receipt") needs the consistency check between two checkpoints.
+`Intake` is one session without any I/O: messages in, a `Received` out. `LocalService` is the server around it, and
+answers with a receipt where it can: `witness.py`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from websockets.http11 import Request, Response
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.evidence import note
+from wakeword.evidence.note import NoteError
+from wakeword.service.witness import MOST_HASHES, NotWitnessed, Witness
 
 BYTES_A_SECOND = 2 * RATE_HZ
 MESSAGE_MAX_BYTES = 65_536
@@ -153,6 +155,11 @@ def checked_start(told: dict[str, Any]) -> dict[str, Any]:
             raise Refused(f"{name} must be a whole number from {least} to {most}")
     if not isinstance(told.get("word"), str):
         raise Refused("word must be text")
+    base, proof = told.get("base", 0), told.get("proof", [])
+    if not isinstance(base, int) or isinstance(base, bool) or not 0 <= base < 2**53:
+        raise Refused("base must be a whole number")
+    if not isinstance(proof, list) or len(proof) > MOST_HASHES or not all(isinstance(each, str) for each in proof):
+        raise Refused(f"proof must be a list of at most {MOST_HASHES} hashes")
     for name in ("certificate", "checkpoint"):
         if not _is_one_note(told.get(name)):
             raise Refused(f"{name} must be one signed note")
@@ -215,11 +222,13 @@ class LocalService:
         self._settings, self._report = settings, report
         self._open = 0
         self._server: Server
+        self._witness: Witness
 
     async def __aenter__(self) -> Self:
         """Listen; raises `ConfigError` when the address is taken or the folder cannot be made."""
         try:
             self._settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what it will hold is private
+            self._witness = Witness(self._settings.folder / "witness")
             self._server = await serve(
                 self._handle,
                 *self._address,
@@ -279,6 +288,18 @@ class LocalService:
         self._report(received)
         if received.complete:
             await _answer(connection, type="received", bytes=received.bytes, sha256=received.sha256)
+            await self._receipt(connection, intake.start)
+
+    async def _receipt(self, connection: ServerConnection, start: dict[str, Any]) -> None:
+        """Cosign the session's checkpoint, or say from where on a proof is needed."""
+        try:
+            await _answer(connection, type="receipt", cosignature=self._witness.cosign(start))
+        except NotWitnessed as reason:
+            log.info("no receipt for session %d: %s", start["session"], reason)
+            if reason.size is not None:
+                await _answer(connection, type="base", size=reason.size)
+        except (OSError, NoteError) as error:
+            log.error("no receipt for session %d: %s", start["session"], error)
 
 
 async def _answer(connection: ServerConnection, **fields: object) -> None:

@@ -7,8 +7,11 @@ else it sends is ignored or ends the session. It is not followed either: no redi
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +35,8 @@ TEXT_MAX_BYTES = 3_000  # of a transcript or receipt as JSON: a status line stay
 TOKEN_MAX_CHARS = 4_096
 URL_MAX_CHARS = 1_000
 ANSWER_S = 5.0  # the service's time to answer and close after `end`
+BYTES_SENT_AT, TCP_INFO_BYTES = 200, 216  # of Linux's struct tcp_info: tcpi_bytes_sent, tcpi_bytes_retrans follow
+NORMAL_CLOSURE = 1_000
 CAP_MAX_MS = 60_000  # the longest session that the evidence's verifiers accept
 
 Notify = Callable[[dict[str, Any]], None]  # called with one event: "event" and its fields, all plain JSON
@@ -114,6 +119,8 @@ def start_message(opened: Open, service: Service) -> str:
             "salt": opened.salt.hex(),
             "certificate": opened.certificate,
             "checkpoint": opened.checkpoint,
+            "base": opened.base,
+            "proof": [base64.b64encode(each).decode() for each in opened.proof],
             "labels": service.labels,
         }
     )
@@ -136,10 +143,38 @@ async def deliver(outbox: Outbox, service: Service, notify: Notify) -> int:
                 return sent
             finally:
                 connection.transport.abort()  # closed already, unless something failed: then without a goodbye
+                notify({"event": "tcp", "bytes": connection.counted()})
     except TimeoutError as error:
         raise SessionFailed(f"{service.place}: the service did not keep up within {limit_s:.0f} s") from error
     except ConnectionClosed as error:
         raise SessionFailed(f"{service.place}: the connection broke: {_plain(str(error))}") from error
+
+
+class _Counted(ClientConnection):
+    """Keeps a second hand on its socket, to ask the kernel at the end how much went out over it."""
+
+    _socket: socket.socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._socket = transport.get_extra_info("socket").dup()
+
+    def counted(self) -> int:
+        """TCP payload sent, without what was sent twice (TCP_INFO). Once, when the connection is over; closes it.
+
+        What a broken connection still held is dropped, not sent behind the count.
+        """
+        if self._socket is None:
+            return 0
+        with self._socket as own:
+            self._socket = None
+            if self.close_code != NORMAL_CLOSURE:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            told = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        if len(told) < TCP_INFO_BYTES:  # a kernel before 4.19 does not count
+            return 0
+        sent, again = struct.unpack_from("=QQ", told, BYTES_SENT_AT)
+        return int(sent - again)
 
 
 class _Straight(connect):
@@ -149,10 +184,10 @@ class _Straight(connect):
         return exc
 
 
-async def _open(service: Service) -> ClientConnection:
+async def _open(service: Service) -> _Counted:
     """The connection, ready to send; raises `SessionFailed`."""
     try:
-        return await _Straight(
+        connection = await _Straight(
             service.url,
             additional_headers={"Authorization": f"Bearer {service.token}"} if service.token else None,
             user_agent_header=f"wakeword/{__version__}",
@@ -163,7 +198,11 @@ async def _open(service: Service) -> ClientConnection:
             close_timeout=1,
             max_size=REPLY_MAX_BYTES,
             ssl=service.tls,
+            create_connection=_Counted,
         )
+        if not isinstance(connection, _Counted):
+            raise AssertionError("websockets made another connection than it was told to")
+        return connection
     except InvalidStatus as error:
         status = error.response.status_code
         hint = {401: " (is the token right?)", 403: " (is the token right?)", 404: " (is the path right?)"}
@@ -240,6 +279,8 @@ def parse_reply(message: str | bytes) -> dict[str, Any] | None:
             event = {"event": "received", "bytes": count}
         case {"type": "receipt", "cosignature": str(line)}:
             event = {"event": "receipt", "cosignature": _plain(line)}
+        case {"type": "base", "size": int(size)} if not isinstance(size, bool) and 0 < size < 2**53:
+            event = {"event": "base", "size": size}
         case {"type": "error", "text": str(text)}:
             event = {"event": "refused", "text": _plain(text)}
     return event
