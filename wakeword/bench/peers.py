@@ -2,9 +2,10 @@
 
     python -m wakeword.bench.peers openwakeword:alexa_v0.1.onnx alexa --positives CLIPS --negatives FOLDER…
 
-Counts three ways: the peer's own program (with `--program`, an interpreter that has openwakeword), its model as our
-stage 1 alone, and both stages. A clip holds its word once and is missed when nothing is accepted in it; accepts
-within 1.5 s of one another are one. Clips are heard alone after 2 s of silence, and over a noise of FOLDER at `--snr`, if given.
+Counts four ways: the peer's own program (with `--program`, an interpreter that has openwakeword), its model as our
+stage 1 alone, our stage 2 behind it, and both stages ours. A clip holds its word once and is missed when nothing is
+accepted in it; accepts within 1.5 s of one another are one. Clips follow 2 s of silence; with `--noise` and `--snr`
+they lie over recordings of noise.
 """
 
 from __future__ import annotations

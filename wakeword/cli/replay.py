@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wakeword.cli.words import add_words, open_detector
 from wakeword.errors import UNREADABLE, ConfigError, SourceError
 from wakeword.events import RATE_HZ
 
@@ -32,6 +33,8 @@ EPILOG = """examples:
   wakeword replay recordings/ --json                    one JSON object a line, for programs
   wakeword replay long.flac --word computer --floor --candidates sweep.csv
   arecord -f S16_LE -r 16000 -c 1 -t raw | wakeword replay -
+  wakeword replay - --names --word jarvis               as a satellite's --wake-command: docs/wyoming.md
+  wakeword replay talk.wav --word alexa --stage1 openwakeword:alexa_v0.1.onnx
 
 exit codes: 0 done, 2 bad usage or model, 3 some files unreadable (named on stderr, the others done)"""
 
@@ -42,13 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="recordings, folders of them, or - for raw s16le at 16 kHz"
     )
-    parser.add_argument("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
-    parser.add_argument(
-        "--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)"
-    )
-    parser.add_argument("--point", default="default", choices=["strict", "default", "keen"], help="operating point")
+    add_words(parser)
     parser.add_argument("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--names", action="store_true", help="a word's name a line at each wake, without sessions")
     parser.add_argument(
         "--floor", action="store_true", help="every candidate from the lowest threshold on, no sessions"
     )
@@ -57,13 +57,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(given: argparse.Namespace) -> int:
     """Replay each file; unreadable ones are named and the rest done."""
-    from wakeword.model import shipped_words
-    from wakeword.pipeline.pipeline import Detector
-
     if given.candidates and len(given.files) > 1:
         raise ConfigError("--candidates takes one FILE", hint="its rows do not name the file; `--json` does")
-    words = [*(given.word or []), *(given.model or [])] or shipped_words()
-    detector = Detector.load(*words, point=given.point, floor=given.floor)
+    if given.names and (given.json or given.candidates or given.floor):
+        raise ConfigError("--names stands alone", hint="without --json, --candidates and --floor")
+    detector = open_detector(given, floor=given.floor)
     unreadable, rows = 0, []
     for path in _expand(given.files):
         detector.reset()
@@ -96,7 +94,7 @@ def _events(path: str, detector: Detector, given: argparse.Namespace) -> Iterato
 
     source = _open(path, given.channel)
     with closing(source):
-        for event in replay(_blocks(source), detector, None if given.floor else SessionSettings()):
+        for event in replay(_blocks(source), detector, None if given.floor or given.names else SessionSettings()):
             if isinstance(event, Candidate):
                 _print(given, "candidate", path, event, None)
             elif isinstance(event, Verdict):
@@ -130,6 +128,9 @@ def _print(given: argparse.Namespace, kind: str, path: str, candidate: Candidate
             "accepted": verdict.accepted if verdict else None,
         }  # fmt: skip
         print(json.dumps(line, ensure_ascii=False), flush=True)
+    elif given.names:
+        if verdict and verdict.accepted:
+            print(candidate.word, flush=True)
     elif verdict and not given.candidates:
         scores = f"stage 1 {candidate.stage1:.2f}   stage 2 {verdict.stage2:.2f}"
         print(f"{path}  {end_s:8.2f} s  {candidate.word:10s} {kind:7s} {scores}", flush=True)

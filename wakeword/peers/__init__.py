@@ -13,6 +13,7 @@ unpickled, nothing is downloaded.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def replace_stage1(model: Model, spec: str) -> Model:
         peer=kind,
         peer_files=peer.files,
     )
+
+
+def replace_stages1(models: list[Model], specs: Mapping[str, str]) -> list[Model]:
+    """Each model with the stage 1 that `specs` names for its word, if any. Raises `ConfigError`, `ModelError`."""
+    words = [model.word for model in models]
+    for word in specs:
+        if word not in words:
+            raise ConfigError(f"a stage 1 for '{word}', which is not listened for", hint=f"words: {', '.join(words)}")
+    return [replace_stage1(model, specs[model.word]) if model.word in specs else model for model in models]
 
 
 def open_trunk(models: list[Model]) -> Any:

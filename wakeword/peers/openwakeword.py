@@ -44,8 +44,8 @@ def _features(head: Path) -> Path:
     """Beside the head, else in the installed package, which is looked for and not imported."""
     places = [head.parent]
     spec = importlib.util.find_spec("openwakeword")
-    for place in spec.submodule_search_locations or [] if spec else []:
-        places.append(Path(place) / "resources" / "models")
+    installed = spec.submodule_search_locations if spec else None
+    places += [Path(folder) / "resources" / "models" for folder in installed or []]
     for place in places:
         if (place / MEL).is_file() and (place / EMBEDDING).is_file():
             return place

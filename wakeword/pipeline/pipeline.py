@@ -10,9 +10,10 @@ same events, bit for bit. When voice opens, stage 1 starts some units earlier, f
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from wakeword import model as models
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ, Candidate, Event, Verdict, Voice
+from wakeword.peers import replace_stages1
 from wakeword.pipeline.ring import Ring
 from wakeword.pipeline.stage1 import STEP_SAMPLES, STEPS_PER_UNIT, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
@@ -62,13 +64,20 @@ class Detector:
         self._verdicts: dict[str, float] = {}
 
     @classmethod
-    def load(cls, *words: str | Path, point: str = "default", floor: bool = False) -> Detector:
+    def load(
+        cls,
+        *words: str | Path,
+        point: str = "default",
+        floor: bool = False,
+        stage1: Mapping[str, str] = MappingProxyType({}),
+    ) -> Detector:
         """Words that ship with the package (`computer`, `jarvis`, `alexa`) or model folders, at one operating point.
 
-        Raises `ModelError` for a model that is missing, damaged or of another version; `ConfigError` for a point that
-        it does not have, for no word at all, and for a word given twice.
+        `stage1` puts another program's model in front of a word's stage 2: {"alexa": "openwakeword:PATH"}. Raises
+        `ModelError` for a model that is missing, damaged or of another version; `ConfigError` for a point that it does
+        not have, for no word at all, and for a word given twice.
         """
-        loaded = [models.load(word) for word in words]
+        loaded = replace_stages1([models.load(word) for word in words], stage1)
         if not loaded:
             raise ConfigError("no word to listen for", hint=f"shipped: {', '.join(models.shipped_words()) or 'none'}")
         for number, word in enumerate(loaded):
