@@ -14,9 +14,9 @@ PACKAGE = Path(wakeword.__file__).parent
 
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
-    "errors", "events", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox", "forbidden",
+    "errors", "events", "settings", "notices", "messages", "statusline", "sandbox", "forbidden",
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
-    "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen", "wyoming",
+    "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
     "config", "places", "supervise", "plan", "display", "demo", "eval", "bench",
     "train", "cli",
@@ -33,7 +33,6 @@ RESERVED = {
     "yaml": {"bench", "config", "demo", "eval", "model", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
-    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "pymicro_wakeword": {"peers"}, "openwakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip
 
@@ -116,7 +115,6 @@ def test_the_pipeline_is_pure() -> None:
             "math",
             "numpy",
             "pathlib",
-            "types",
             "typing",
             "wakeword",
         }

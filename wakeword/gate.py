@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from wakeword import sandbox, selftest
-from wakeword.clerk import Clerk
+from wakeword import forbidden, sandbox, selftest
+from wakeword.clerk import Clerk, walls_record
 from wakeword.errors import CHECK_FAILED, USAGE, ConfigError, WakewordError
 from wakeword.evidence.clock import Clock
 from wakeword.evidence.record import KINDS, Record
@@ -30,6 +30,7 @@ from wakeword.evidence.retention import Retention
 from wakeword.evidence.store import Evidence, Policy, StartFacts
 from wakeword.housekeeping import Housekeeper
 from wakeword.messages import LISTEN_TO_GATE, METER_TO_GATE, UPLINK_TO_GATE, FrameError, FrameReader
+from wakeword.notices import Walls
 from wakeword.outside import Pipes
 from wakeword.settings import GateSettings, gate_from_json
 from wakeword.states import Gate, State, TooManyFaultsError
@@ -41,11 +42,11 @@ DISCARD_BYTES = 65_536
 
 # What the `code` of a key record covers: all that the gate runs of ours (a test compares with what it loads).
 GATE_FILES = (
-    "__init__.py", "errors.py", "gate.py", "messages.py", "outside.py", "sandbox.py", "selftest.py", "settings.py",
-    "states.py", "statusline.py", "clerk.py", "housekeeping.py", "notices.py", "passing.py", "evidence/__init__.py",
-    "evidence/account.py", "evidence/clock.py", "evidence/device.py", "evidence/disk.py", "evidence/growth.py",
-    "evidence/note.py", "evidence/record.py", "evidence/recovery.py", "evidence/retention.py", "evidence/segment.py",
-    "evidence/store.py", "evidence/tree.py",
+    "__init__.py", "errors.py", "forbidden.py", "gate.py", "messages.py", "outside.py", "sandbox.py", "selftest.py",
+    "settings.py", "states.py", "statusline.py", "clerk.py", "housekeeping.py", "notices.py", "passing.py",
+    "evidence/__init__.py", "evidence/account.py", "evidence/clock.py", "evidence/device.py", "evidence/disk.py",
+    "evidence/growth.py", "evidence/note.py", "evidence/record.py", "evidence/recovery.py", "evidence/retention.py",
+    "evidence/segment.py", "evidence/store.py", "evidence/tree.py",
 )  # fmt: skip
 
 
@@ -89,19 +90,25 @@ def causes(settings: GateSettings) -> list[Record]:
 
 
 def build_walls(settings: GateSettings) -> None:
-    """Give up every file but the evidence and the device key, and every socket. Raises `WallError`."""
+    """Give up every file but the evidence and the device key, every socket, every program. Raises `WallError`."""
+    sandbox.own_network()  # where this user may; the filter of calls stands in any case
     sandbox.wall_files(read=[Path(settings.device_key)], write=[Path(settings.directory)])
-    sandbox.wall_network(unix=False)
+    sandbox.wall_calls()
 
 
-def prove(policy: Policy) -> dict[str, bool]:
-    """Try the walls and the states; raises `ConfigError` naming what does not hold. Without all four nothing opens."""
-    results = selftest.run(policy)
+def prove(policy: Policy) -> tuple[dict[str, bool], Record]:
+    """Try the walls and the states: the `selftest` record's answers, and the `walls` record.
+
+    Raises `WakewordError` naming what does not hold. Without all nothing opens.
+    """
+    tried = forbidden.try_acts(allowed=("log",))
+    forbidden.demand(tried)
+    results = selftest.run(policy, tried)
     missing = [name for name, good in results.items() if not good]
     if missing:
         hint = "see docs/threat-model.md, 'Walls'; the gate does not start without them"
         raise ConfigError(f"the self-test found a wall missing: {', '.join(missing)}", where="gate", hint=hint)
-    return results
+    return results, walls_record("gate", Walls(**tried))
 
 
 @dataclass
@@ -206,18 +213,19 @@ def run(settings: GateSettings) -> int:
     evidence = Evidence(Path(settings.directory), Path(settings.device_key), Clock(), retention)
     ended = causes(settings)
     build_walls(settings)
-    proven = prove(policy)
+    proven, walls = prove(policy)
     pipes, stopping = Pipes(settings), Stopping()
     clerk = Clerk(pipes.now_ms(), settings.meter, stats=settings.stats)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping.ask)
-    evidence.start(StartFacts(policy, code, proven, pipes.muted(), (*clerk.start_records(), *ended)))
+    evidence.start(StartFacts(policy, code, proven, pipes.muted(), (walls, *clerk.start_records(), *ended)))
     pipes.report("started", origin=evidence.origin)
     gate = Gate(evidence, pipes, policy, clerk)
     loop, why = Loop(gate, pipes, settings, stopping), ""
 
     def renewed() -> StartFacts:
-        return StartFacts(policy, code, prove(policy), gate.muted, tuple(clerk.start_records()))
+        proven, walls = prove(policy)
+        return StartFacts(policy, code, proven, gate.muted, (walls, *clerk.start_records()))
 
     keeper = Housekeeper(gate, evidence, renewed, pipes.now_ms())
     try:

@@ -26,6 +26,7 @@ from wakeword.errors import UNREADABLE
 from wakeword.events import RATE_HZ
 from wakeword.listener import Listener
 from wakeword.model import Point, load, set_digest
+from wakeword.notices import Notice
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.settings import ListenSettings, SourceSettings
@@ -74,6 +75,10 @@ class Hearing:
         self._listener = Listener(
             self._detector, self._gate, status, settings.session, (bytes.fromhex(stage1), bytes.fromhex(stage2))
         )
+
+    def tell(self, notice: Notice) -> None:
+        """Tell the gate, before `run`, what it writes down: which walls stand."""
+        self._gate.send(notice)
 
     def run(self) -> None:
         """Until SIGTERM, the end of the sound, or the end of whoever started us. Raises `WakewordError` for a fault."""

@@ -62,7 +62,7 @@ def word_settings(model: Model, word: Word) -> WordSettings:
 
 def _listen(config: Config, where: Places, words: tuple[WordSettings, ...], source: SourceSettings) -> ListenSettings:
     session = SessionSettings(**config.session.model_dump())  # the same names: a test compares them
-    return ListenSettings(words, source, session, _NONE, _NONE, mute_file=str(where.mute_file))
+    return ListenSettings(words, source, session, _NONE, _NONE, str(where.mute_file), evidence=str(where.evidence))
 
 
 def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models: list[Model]) -> GateSettings:
@@ -99,6 +99,7 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
         token_file=str(absolute(uplink.token_file) or ""),
         ca_file=str(absolute(uplink.ca_file) or ""),
         connect_timeout_ms=uplink.connect_timeout_ms,
+        evidence=str(where.evidence),
         receipts=str(where.receipts),
     )
 

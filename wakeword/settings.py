@@ -53,6 +53,7 @@ class ListenSettings:
     from_gate: int
     mute_file: str = ""  # while this file exists the sound device is closed; "" means there is no switch
     status: int | None = None  # one-way JSON lines for whoever watches; dropped when the pipe is full
+    evidence: str = ""  # where it is: opened at the start, to show that this process cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class UplinkSettings:
     ca_file: str = ""  # trust this authority instead of the system's
     receipts: str = ""  # folder for what the service signs; "" keeps nothing
     connect_timeout_ms: int = 3_000
+    evidence: str = ""  # as in ListenSettings
     status: int | None = None
     header: dict[str, str] = field(default_factory=dict)
 

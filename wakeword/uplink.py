@@ -2,14 +2,14 @@
 
     python -m wakeword.uplink SETTINGS_JSON          (settings.UplinkSettings; started by the supervisor)
 
-It has the network and two pipes. It has no sound device, no evidence and no file to write to: a wall (`sandbox.py`)
-leaves it what Python, TLS and the resolver read. It believes the gate's frames, in their order, and nothing that a
-service says: a service can end a session, never start or lengthen one. Between sessions there is no connection, no
-look-up of a name, no keep-alive.
+It has the network and two pipes. It has no sound device, no evidence, no file to write to, no program to run: walls
+(`sandbox.py`) leave it what Python, TLS and the resolver read. It believes the gate's frames, in their order, and
+nothing that a service says: a service can end a session, never start or lengthen one. Between sessions there is no
+connection, no look-up of a name, no keep-alive.
 
 The gate's pipe is always drained, whatever the network does; what cannot be sent is dropped, reported on the status
 pipe, and the gate is asked to stop. Exit codes: 0 when the gate has ended, 1 when it sent what it must not, 2 for wrong
-settings. Read next: `service/websocket.py`, then `docs/service.md`.
+settings or a missing wall. Read next: `service/websocket.py`, then `docs/service.md`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from wakeword.errors import CHECK_FAILED, WakewordError
+from wakeword.forbidden import demand, try_acts
 from wakeword.messages import (
     GATE_TO_UPLINK,
     Base,
@@ -36,8 +36,8 @@ from wakeword.messages import (
     Upload,
     encode,
 )
-from wakeword.sandbox import WallError, wall_files
-from wakeword.notices import Sent
+from wakeword.notices import Sent, UplinkWalls
+from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.receipts import Receipts
 from wakeword.service.websocket import Service, check_url, deliver, read_token, trust
@@ -62,12 +62,13 @@ class Uplink:
         self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
         self._ended: asyncio.Future[None]
 
-    async def run(self) -> None:
-        """Until the gate ends; raises `FrameError` when it sends what it must not."""
+    async def run(self, walls: UplinkWalls) -> None:
+        """Tell the gate which walls stand, serve it until it ends; raises `FrameError` for what it must not send."""
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         for descriptor in (self._from_gate, self._to_gate):
             os.set_blocking(descriptor, False)
+        os.write(self._to_gate, encode(walls))  # into an empty pipe
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
         loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
         loop.add_reader(self._from_gate, self._readable)
@@ -203,20 +204,19 @@ def open_service(settings: UplinkSettings) -> Service:
     return Service(settings.url, settings.word, settings.connect_timeout_ms / 1000, token, tls, settings.header)
 
 
-def walls(settings: UplinkSettings) -> None:
-    """From now on no file can be written but receipts, and none read but what Python, TLS and the resolver need.
+def build_walls(settings: UplinkSettings) -> dict[str, int]:
+    """Give up all but the network, then try the walls; what came of each act. Raises `WallError`.
 
-    Before the first thread. Raises `WallError`.
+    No AF_UNIX either: a sound server may listen there. Files can be read where Python, TLS and the resolver need them.
+    Before the first thread.
     """
+    resolver = (Path("/run/systemd/resolve"), Path("/run/resolvconf"), Path("/run/NetworkManager"))
     receipts = [Path(settings.receipts)] if settings.receipts else []
-    wall_files(read=[path for path in _needed() if path.exists()], write=receipts)
-
-
-def _needed() -> Iterator[Path]:
-    yield Path(__file__).parent
-    yield from (Path(place) for place in (sys.prefix, sys.base_prefix, *sys.path) if place)
-    yield from (Path(place) for place in ("/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"))
-    yield from (Path(place) for place in ("/usr/share/ca-certificates", "/run/systemd/resolve", "/run/resolvconf"))
+    wall_files(read=[*python_places(), *(path for path in resolver if path.exists())], write=receipts)
+    wall_calls([AF_INET, AF_INET6])
+    tried = try_acts(allowed=("inet", "inet6"), log=Path(settings.evidence) if settings.evidence else None)
+    demand(tried)
+    return tried
 
 
 def main() -> int:
@@ -224,6 +224,7 @@ def main() -> int:
     try:
         settings = uplink_from_json(sys.argv[1])
         service = open_service(settings)
+        tried = build_walls(settings)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         print(f"wakeword.uplink: not settings for this process: {error}", file=sys.stderr)
         return WakewordError.exit_code
@@ -231,11 +232,7 @@ def main() -> int:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return error.exit_code
     try:
-        walls(settings)
-    except WallError as error:
-        print(f"wakeword.uplink: goes on without a wall round its files: {error}", file=sys.stderr)
-    try:
-        asyncio.run(Uplink(settings, service).run())
+        asyncio.run(Uplink(settings, service).run(UplinkWalls(**tried)))
     except FrameError as error:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return CHECK_FAILED

@@ -35,6 +35,7 @@ from wakeword.messages import (
     write_message,
 )
 from wakeword.model import load
+from wakeword.notices import Walls
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
 from wakeword.replay import replay
@@ -180,7 +181,7 @@ def test_one_wake_carries_the_very_samples_and_all_that_follow_without_a_hole(li
 def test_what_stage_2_refuses_leaves_no_sound(listen: Listen) -> None:
     gate = listen.to(room(*SENTENCE, gain=0.1))
     assert gate.to_the_end() == 0
-    assert {type(message) for message in gate.messages} == {Hello, Tick}
+    assert {type(message) for message in gate.messages} == {Hello, Walls, Tick}
     ticks = gate.of(Tick)
     assert sum(tick.frames for tick in ticks) == 500
     assert sum(tick.candidates for tick in ticks) == sum(tick.rejected for tick in ticks) > 0
@@ -212,7 +213,7 @@ def test_a_word_at_the_very_end_of_a_recording_still_wakes(listen: Listen) -> No
     short = decided.of(Wake)[0].next_sample - 700  # the decision falls into the silence that fills up the last unit
     gate = listen.to(room(*SENTENCE)[:short])
     assert gate.to_the_end() == 0
-    assert [type(message) for message in gate.messages if not isinstance(message, Tick)] == [Hello, Wake, End]
+    assert [type(message) for message in gate.messages if not isinstance(message, Tick)] == [Hello, Walls, Wake, End]
 
 
 def test_the_cap_ends_a_session_to_the_sample(listen: Listen) -> None:

@@ -10,6 +10,7 @@ Not seen from here: PulseAudio may move a stream to another source when its own 
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
 import os
 import threading
@@ -217,13 +218,24 @@ def reread_devices() -> None:
 
 def _portaudio() -> tuple[Any, Callable[[], Any]]:  # Any: sounddevice has no types
     try:
-        with _stderr_silenced():
+        with _stderr_silenced(), _found_without_a_program():
             sounddevice = importlib.import_module(
                 "sounddevice"
             )  # PortAudio starts here: not before a microphone is used
     except OSError as error:
         raise SourceError(f"PortAudio cannot be loaded: {error}", hint="apt-get install libportaudio2") from error
     return sounddevice, _stderr_silenced
+
+
+@contextmanager
+def _found_without_a_program() -> Iterator[None]:
+    """To find a library, ctypes runs ldconfig or a compiler; behind the walls no program can be run."""
+    asked = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: f"lib{name}.so.2"  # Debian's PortAudio has been version 2 since 2007
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = asked
 
 
 @contextmanager
