@@ -10,7 +10,8 @@ code 0: everything holds; 1: something does not, file and line are named; 2: not
 # One file to be read from top to bottom, dense on purpose.
 # ruff: noqa
 # fmt: off
-import argparse, base64, hashlib, json, os, re, sys
+import argparse, base64, hashlib, json, re, sys
+from pathlib import Path
 
 # --- Ed25519, RFC 8032: verification only -----------------------------------------------------------------------------
 P, Q = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -547,7 +548,7 @@ def notes_of(content):
     return notes, bad
 def vkey(given):
     """(name, 32 bytes) of NAME+ID+BASE64, or of the file that has it."""
-    text = (open(given, encoding="utf-8").read() if os.path.exists(given) else given).strip()
+    text = (Path(given).read_text("utf-8") if len(given) < 200 and Path(given).exists() else given).strip()
     name, _, rest = text.partition("+")
     identity, _, material = rest.partition("+")
     raw = unb64(material, 33)
@@ -556,12 +557,12 @@ def vkey(given):
     return name, raw[1:]
 def check(directory, key, receipts="", witnesses=(), every=False, redacted=False):
     """What was found, as the object that --json prints; raises ValueError or OSError when nothing can be checked."""
-    names = [name for name in os.listdir(directory) if re.fullmatch("[0-9]{8}[.]seg", name, re.A) and int(name[:8])]
-    files = {int(name[:8]): os.path.join(directory, name) for name in names}
+    paths = [path for path in Path(directory).iterdir() if re.fullmatch("[0-9]{8}[.]seg", path.name, re.A)]
+    files = {int(path.stem): path for path in paths if int(path.stem)}
     if not files:
         raise ValueError("no 00000001.seg or the like in %s" % directory)
-    large = [epoch for epoch in files if os.path.getsize(files[epoch]) > LARGEST]
-    content = {epoch: b"" if epoch in large else open(path, "rb").read() for epoch, path in files.items()}
+    large = [epoch for epoch in files if files[epoch].stat().st_size > LARGEST]
+    content = {epoch: b"" if epoch in large else path.read_bytes() for epoch, path in files.items()}
     notes, ignored = notes_of(receipts)
     sizes = [int(text.split("\n")[1]) for text, _ in notes if not text.startswith(CERTIFICATE + "\n")]
     log = Log(content, key[0], key[1], every, redacted, set(sizes))
@@ -592,7 +593,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:
-        receipts = open(given.receipts, encoding="utf-8").read() if given.receipts else ""
+        receipts = Path(given.receipts).read_text("utf-8") if given.receipts else ""
         witnesses = [vkey(one) for one in given.witness]
         result = check(given.directory, vkey(given.key), receipts, witnesses, given.all, given.redacted)
     except (ValueError, OSError) as error:

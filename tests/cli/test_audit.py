@@ -70,7 +70,7 @@ def test_json_is_one_object(log: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["audit", "verify", str(log), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["holds"], result["size"], result["findings"], result["records_cut"]) == (True, 11, [], 0)
-    assert [(session["sid"], session["passed_bytes"]) for session in result["sessions"]] == [(1, 64_000)]
+    assert [(session["sid"], session["bytes"]) for session in result["sessions"]] == [(1, 64_000)]
     assert result["days"] == [
         {"date": "2026-01-01", "covered_s": 302, "muted_s": 0, "gaps": 0, "sessions": 1, "bytes": 64_000}
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from wakeword.errors import CHECK_FAILED, ConfigError
@@ -64,7 +63,7 @@ def _verify(given: argparse.Namespace) -> int:
         hint = "expected signed checkpoints: origin, size, root, an empty line, and lines that begin with a dash"
         raise ConfigError("no checkpoint in it", where=str(given.receipts), hint=hint)
     result = _checked(given, receipts, [_key(text) for text in given.witness], every=given.all)
-    print(json.dumps(_as_json(result)) if given.json else _as_text(result))
+    print(json.dumps(report.as_json(result)) if given.json else _as_text(result))
     return CHECK_FAILED if result.findings else 0
 
 
@@ -118,25 +117,6 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
-
-
-def _as_json(result: Result) -> dict[str, object]:
-    return {
-        "holds": not result.findings,
-        "origin": result.origin,
-        "size": result.size,
-        "root": note.encode64(result.root),
-        "findings": [asdict(finding) for finding in result.findings],
-        "sessions": [asdict(session) for session in result.sessions],
-        "days": [asdict(day) for day in report.days(result)],
-        "records_cut": result.cut_records,
-        "open_tail_bytes": result.open_tail_bytes,
-        "signatures_checked": result.signatures_checked,
-        "receipts": result.receipts,
-        "receipts_matched": result.receipts_matched,
-        "receipts_ignored": result.receipts_ignored,
-        "newest_receipt_s": result.newest_receipt_s,
-    }
 
 
 def _as_text(result: Result) -> str:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from wakeword.evidence.record import Record
+from wakeword.evidence import note
+from wakeword.evidence.record import FORBIDDEN_ACTS, MICROPHONE_FAULTS, Record
 from wakeword.evidence.rules import Session
 from wakeword.evidence.verify import Result
 
 DAY_S = 86_400
+LATEST_S = 253_402_300_799  # the year 9999: a log can claim any time, a calendar cannot show it
+STRETCH_S = 918  # what two neighbouring records can vouch for: the longest silence that any policy allows
 PPM = 1_000_000
 BYTES_PER_S = 32_000
 
@@ -46,7 +49,9 @@ class Day:
 
 
 def moment(wall_s: int) -> str:
-    """2026-11-22 03:50:16."""
+    """2026-11-22 03:50:16; "no such time" beyond the calendar."""
+    if not 0 <= wall_s <= LATEST_S:
+        return "no such time"
     return f"{datetime.datetime.fromtimestamp(wall_s, datetime.UTC):%Y-%m-%d %H:%M:%S}"
 
 
@@ -65,12 +70,15 @@ def days(result: Result) -> list[Day]:
 
     for start_s, end_s, muted in _covered(result):
         for from_s, seconds in _by_day(start_s, end_s):
-            day_of(from_s).covered_s += seconds
-            day_of(from_s).muted_s += seconds if muted else 0
+            day = day_of(from_s)  # a clock that was set back passes the same hours twice
+            day.covered_s = min(DAY_S, day.covered_s + seconds)
+            day.muted_s = min(DAY_S, day.muted_s + (seconds if muted else 0))
     for entry in result.entries:
-        if entry.record["k"] == "gap":
+        if entry.record["k"] == "gap" and int(entry.record["w"]) <= LATEST_S:
             day_of(int(entry.record["w"])).gaps += entry.record["why"] != "first"
     for session in result.sessions:
+        if session.wall_s > LATEST_S:
+            continue
         day_of(session.wall_s).sessions += 1
         day_of(session.wall_s).bytes += most_bytes(session)
     return [table[date] for date in sorted(table)]
@@ -84,9 +92,9 @@ def _covered(result: Result) -> Iterator[tuple[int, int, bool]]:
         record = entry.record
         if record["k"] in ("head", "cut"):
             last_s = None
-        if "w" not in record:
+        if "w" not in record or int(record["w"]) > LATEST_S:
             continue
-        if last_s is not None and record["k"] != "gap":
+        if last_s is not None and record["k"] != "gap" and 0 < int(record["w"]) - last_s <= STRETCH_S:
             yield last_s, int(record["w"]), muted
         last_s = int(record["w"])
         muted = bool(record["on"]) if record["k"] == "mute" else muted
@@ -98,6 +106,36 @@ def _by_day(start_s: int, end_s: int) -> Iterator[tuple[int, int]]:
         until = min(end_s, (start_s // DAY_S + 1) * DAY_S)
         yield start_s, until - start_s
         start_s = until
+
+
+def as_json(result: Result) -> dict[str, object]:
+    """What every verifier says, in the form that docs/audit-log.md gives; `findings` empty and `holds` true, or not."""
+    return {
+        "holds": not result.findings,
+        "origin": result.origin,
+        "size": result.size,
+        "root": note.encode64(result.root),
+        "findings": [asdict(finding) for finding in result.findings],
+        "sessions": [
+            {
+                "sid": session.sid, "where": session.where, "wall_s": session.wall_s, "bytes": most_bytes(session),
+                "why": session.why, "length_ms": session.length_ms, "stage1_ppm": session.stage1_ppm,
+                "stage2_ppm": session.stage2_ppm,
+            }
+            for session in result.sessions
+        ],
+        "days": [asdict(day) for day in days(result)],
+        "records_cut": result.cut_records,
+        "records_cut_beyond": result.cut_beyond,
+        "files_missing": result.missing_files,
+        "open_tail_bytes": result.open_tail_bytes,
+        "signatures_checked": result.signatures_checked,
+        "receipts": result.receipts,
+        "receipts_matched": result.receipts_matched,
+        "receipts_ignored": result.receipts_ignored,
+        "newest_receipt_s": result.newest_receipt_s,
+        "newest_receipt_size": result.newest_receipt_size,
+    }  # fmt: skip
 
 
 def timeline(result: Result, *, beats: bool = False) -> Iterator[tuple[str, Record, str]]:
@@ -163,8 +201,36 @@ def _close(record: Record) -> str:
 
 
 def _fault(record: Record) -> str:
+    if record["code"] in MICROPHONE_FAULTS:
+        return f"the microphone is not well: {record['code']}, {record['arg']} times since the last such record"
     after = "the gate closed until its next start" if record["latch"] else "the wake was denied"
     return f"FAULT {record['code']} ({record['arg']}): {after}"
+
+
+def _walls(record: Record) -> str:
+    reached = [act for act in FORBIDDEN_ACTS if record[act] == 0]
+    may = [act for act in FORBIDDEN_ACTS if record[act] == -1]
+    said = f"NOT prevented: {', '.join(reached)}" if reached else "everything it tried was prevented"
+    return f"{record['who']} tried what it must not do: {said}" + (f"; not tried: {', '.join(may)}" if may else "")
+
+
+def _meter(record: Record) -> str:
+    if record["src"] == "none" or not (record["eg"] or record["uq"]):
+        return "nothing counts the uplink's bytes on this machine"
+    what = " and ".join(name for name, counted in (("packets", record["eg"]), ("payload", record["uq"])) if counted)
+    who = "the uplink itself, which is a claim" if record["src"] == "own" else f"the kernel ({record['src']})"
+    return f"the uplink's {what} are counted by {who}"
+
+
+def _collect(record: Record) -> str:
+    until = f" until {moment(int(record['until']))}" if record["why"] == "on" else ""
+    return f"candidates are kept on the device, by consent: {record['why']}{until}; {record['kept']} kept since"
+
+
+def _stats(record: Record) -> str:
+    day = moment(int(record["day"]) * DAY_S)[:10]
+    budget = f"epsilon {int(record['eps']) / 1_000:g}, {int(record['spent']) / 1_000:g} spent so far"
+    return f"by consent, the noisy counts of {day} were reported: {record['bytes']} bytes, {budget}"
 
 
 _SENTENCES: dict[str, Callable[[Record], str]] = {
@@ -182,4 +248,10 @@ _SENTENCES: dict[str, Callable[[Record], str]] = {
     "prune": lambda record: f"records below {record['cut_n']} reduced to hashes ({record['why']})",
     "fault": _fault,
     "stop": lambda record: f"stop ({record['why']})",
+    "walls": _walls,
+    "meter": _meter,
+    "cause": lambda record: f"{record['who']} had ended: {record['how']} {record['code']}",
+    "hold": lambda record: f"held {record['count']} times while the speaker spoke, {int(record['ms']) / 1_000:.0f} s",
+    "collect": _collect,
+    "stats": _stats,
 }
