@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,24 +53,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
     add("--jobs", type=int, default=jobs, metavar="N", help=f"processes (default: {jobs}, all cores)")
     add("--dask", default="", metavar="ADDRESS", help="do the work on this Dask cluster instead")
+    add("--against", type=Path, metavar="DIR", help="an earlier run: the report says what got better, what worse")
+    add("--clips", type=int, default=60, metavar="N", help="errors to be heard in the report, at most (default: 60)")
     add("--cache", type=Path, metavar="FILE", help="scores of what was heard before (default: in ~/.cache/wakeword)")
     add("--json", action="store_true", help="one JSON object instead of text")
 
 
 def execute(given: argparse.Namespace) -> int:
     """Evaluate; unreadable files are named and the rest done."""
+    from wakeword.eval import report, tables
     from wakeword.eval.run import evaluate
 
     if given.jobs < 1:
         raise ConfigError("at least one process is needed", where="--jobs")
+    if given.clips < 0:
+        raise ConfigError("a number from 0 on", where="--clips")
+    against = tables.open_run(given.against) if given.against else None
+    if against and against.folder.resolve() == given.out.resolve():
+        raise ConfigError("the run would be compared with itself", where="--against")
     order = _order(given)
     with _Bars() as bars:
         try:
             outcome = evaluate(order, bars.show)
+            shown = partial(bars.show, "report")
+            page = report.write(tables.open_run(given.out), outcome.sounds, against, shown, given.clips)
         except KeyboardInterrupt:
             print("wakeword: stopped; what was heard is kept, the same command goes on", file=sys.stderr)
             raise
     _tell(outcome)
+    print(f"report: {page}", file=sys.stderr)
     return UNREADABLE if outcome.unread else 0
 
 

@@ -6,7 +6,7 @@ when detection rested.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,13 +78,22 @@ def hear(blocks: Iterable[Int16], detector: Detector, settings: SessionSettings)
 
 def excerpt(blocks: Iterable[Int16], start: int, end: int) -> Int16:
     """Samples `start` to `end` of a stream; silence where it has none. Reads no further than it must."""
-    found, at = np.zeros(end - start, np.int16), 0
+    return excerpts(blocks, [(start, end)])[0]
+
+
+def excerpts(blocks: Iterable[Int16], spans: Sequence[tuple[int, int]]) -> list[Int16]:
+    """The same for several stretches, which may overlap, in one reading."""
+    found = [np.zeros(end - start, np.int16) for start, end in spans]
+    at, last = 0, max(end for _, end in spans)
     for block in blocks:
-        first, last = max(at, start), min(at + len(block), end)
-        if first < last:
-            found[first - start : last - start] = block[first - at : last - at]
-        at += len(block)
-        if at >= end:
+        upto = at + len(block)
+        for kept, (start, end) in zip(found, spans, strict=True):
+            if start < upto and at < end:
+                first = max(at, start)
+                part = block[first - at : end - at]
+                kept[first - start : first - start + len(part)] = part
+        at = upto
+        if at >= last:
             break
     return found
 

@@ -26,6 +26,7 @@ from wakeword.eval.items import Item, Surroundings, conditions, items
 from wakeword.eval.match import TOLERANCE_S
 from wakeword.eval.rows import Rows, file_row, rows, unread_row
 from wakeword.eval.score import Scored
+from wakeword.eval.sounds import Sound
 from wakeword.eval.tables import Alternative, Candidate, File, Table, Utterance
 from wakeword.eval.work import Setup, Task
 from wakeword.model import Model, Point
@@ -63,6 +64,7 @@ class Outcome:
     heard_now: int = 0  # the others were in the cache
     replayed: int = 0
     unread: list[tuple[str, str]] = field(default_factory=list)
+    sounds: dict[str, Sound] = field(default_factory=dict)  # what was heard, by its name in the tables
 
 
 def evaluate(order: Order, progress: Progress) -> Outcome:
@@ -83,6 +85,7 @@ def evaluate(order: Order, progress: Progress) -> Outcome:
         _write(order, listed, cache, progress, outcome)
     finally:
         cache.close()
+    outcome.sounds = {item.name: item.sound for item in listed if item.sound and not item.problem}
     about = _about(order, among, outcome)
     (order.out / tables.RUN).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return outcome
