@@ -53,9 +53,9 @@ class Outbox:
         self._discarding = True
         self._held.clear()
 
-    async def take(self) -> bytes:
-        """The next piece, PIECE_MIN_BYTES to PIECE_MAX_BYTES long (the last may be shorter); b"" at the end."""
-        while len(self._held) < PIECE_MIN_BYTES and not self.closed:
+    async def take(self, least: int = PIECE_MIN_BYTES) -> bytes:
+        """The next piece, `least` to PIECE_MAX_BYTES long (the last may be shorter); b"" at the end."""
+        while len(self._held) < least and not self.closed:
             self._changed.clear()
             await self._changed.wait()
         piece = bytes(self._held[:PIECE_MAX_BYTES])

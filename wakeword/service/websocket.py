@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
 import json
 import socket
 import ssl
@@ -52,6 +53,7 @@ class Service:
     token: str = field(default="", repr=False)
     tls: ssl.SSLContext | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    language: str = ""  # asked of a Wyoming server
 
     @property
     def place(self) -> str:
@@ -61,7 +63,10 @@ class Service:
 
 
 def check_url(url: str, *, with_token: bool) -> None:
-    """Raise `ConfigError` unless `url` is ws:// or wss:// with a host, and safe to send a token to."""
+    """Raise `ConfigError` unless `url` is ws:// or wss:// with a host, safe to send a token to; or Wyoming's tcp://."""
+    if url.startswith("tcp://"):
+        _check_wyoming_url(url, with_token=with_token)
+        return
     try:
         uri = parse_uri(url)
     except (InvalidURI, ValueError) as error:
@@ -70,6 +75,19 @@ def check_url(url: str, *, with_token: bool) -> None:
         raise ConfigError(f"an address of more than {URL_MAX_CHARS} characters")
     if with_token and not uri.secure and uri.host not in ("127.0.0.1", "::1", "localhost"):
         raise ConfigError("a token over ws:// can be read by anyone on the way", where=url, hint="use wss://")
+
+
+def _check_wyoming_url(url: str, *, with_token: bool) -> None:
+    try:
+        good = bool(urlsplit(url).hostname) and bool(urlsplit(url).port)
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"not an address of a Wyoming server: {url}", hint="such as tcp://127.0.0.1:10300")
+    if with_token:
+        raise ConfigError("a Wyoming server asks for no token", where=url)
+    if importlib.util.find_spec("wyoming") is None:
+        raise ConfigError("the library wyoming is not installed", where=url, hint="pip install 'wakeword[wyoming]'")
 
 
 def read_token(path: str) -> str:
@@ -147,7 +165,7 @@ async def deliver(outbox: Outbox, service: Service, notify: Notify) -> int:
     except TimeoutError as error:
         raise SessionFailed(f"{service.place}: the service did not keep up within {limit_s:.0f} s") from error
     except ConnectionClosed as error:
-        raise SessionFailed(f"{service.place}: the connection broke: {_plain(str(error))}") from error
+        raise SessionFailed(f"{service.place}: the connection broke: {plain(str(error))}") from error
 
 
 class _Counted(ClientConnection):
@@ -166,15 +184,23 @@ class _Counted(ClientConnection):
         """
         if self._socket is None:
             return 0
-        with self._socket as own:
-            self._socket = None
-            if self.close_code != NORMAL_CLOSURE:
-                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            told = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        if len(told) < TCP_INFO_BYTES:  # a kernel before 4.19 does not count
-            return 0
-        sent, again = struct.unpack_from("=QQ", told, BYTES_SENT_AT)
-        return int(sent - again)
+        own, self._socket = self._socket, None
+        return payload_sent(own, whole=self.close_code == NORMAL_CLOSURE)
+
+
+def payload_sent(own: socket.socket, *, whole: bool) -> int:
+    """What the kernel counted for this second hand on a connection's socket, which is closed with it; 0 if it cannot.
+
+    Unless it all went out (`whole`), what the connection still holds is dropped.
+    """
+    with own:
+        if not whole:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        told = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+    if len(told) < TCP_INFO_BYTES:  # a kernel before 4.19 does not count
+        return 0
+    sent, again = struct.unpack_from("=QQ", told, BYTES_SENT_AT)
+    return int(sent - again)
 
 
 class _Straight(connect):
@@ -208,13 +234,13 @@ async def _open(service: Service) -> _Counted:
         hint = {401: " (is the token right?)", 403: " (is the token right?)", 404: " (is the path right?)"}
         raise SessionFailed(f"{service.place}: answered HTTP {status}{hint.get(status, '')}") from error
     except (InvalidHandshake, InvalidMessage, EOFError) as error:
-        raise SessionFailed(f"{service.place}: not a WebSocket service: {_plain(str(error))}") from error
+        raise SessionFailed(f"{service.place}: not a WebSocket service: {plain(str(error))}") from error
     except ssl.SSLError as error:
-        raise SessionFailed(f"{service.place}: not trusted: {_plain(str(error))}") from error
+        raise SessionFailed(f"{service.place}: not trusted: {plain(str(error))}") from error
     except TimeoutError as error:
         raise SessionFailed(f"{service.place}: no connection within {service.connect_s:g} s") from error
     except OSError as error:
-        raise SessionFailed(f"{service.place}: cannot connect: {_plain(str(error))}") from error
+        raise SessionFailed(f"{service.place}: cannot connect: {plain(str(error))}") from error
 
 
 async def _converse(connection: ClientConnection, outbox: Outbox, service: Service, notify: Notify) -> int:
@@ -264,7 +290,7 @@ async def _hear(connection: ClientConnection, notify: Notify) -> str:
     except ConnectionClosed as closed:
         if closed.rcvd is None or not closed.rcvd_then_sent:  # broken, or closed by us for a message too long
             raise
-        return _plain(str(closed.rcvd))
+        return plain(str(closed.rcvd))
 
 
 def parse_reply(message: str | bytes) -> dict[str, Any] | None:
@@ -274,15 +300,15 @@ def parse_reply(message: str | bytes) -> dict[str, Any] | None:
         case {"type": "stop"}:
             event = {"event": "stop"}
         case {"type": "transcript", "text": str(text), **rest}:
-            event = {"event": "transcript", "text": _plain(text), "final": rest.get("final") is True}
+            event = {"event": "transcript", "text": plain(text), "final": rest.get("final") is True}
         case {"type": "received", "bytes": int(count)} if not isinstance(count, bool) and 0 <= count < 2**53:
             event = {"event": "received", "bytes": count}
         case {"type": "receipt", "cosignature": str(line)}:
-            event = {"event": "receipt", "cosignature": _plain(line)}
+            event = {"event": "receipt", "cosignature": plain(line)}
         case {"type": "base", "size": int(size)} if not isinstance(size, bool) and 0 < size < 2**53:
             event = {"event": "base", "size": size}
         case {"type": "error", "text": str(text)}:
-            event = {"event": "refused", "text": _plain(text)}
+            event = {"event": "refused", "text": plain(text)}
     return event
 
 
@@ -293,7 +319,7 @@ def _parsed(message: str | bytes) -> object:
         return None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that a terminal may show: no control characters, one line, cut to a length that fits a status line."""
     plain = "".join(c if c.isprintable() else " " for c in text[:TEXT_MAX_BYTES]).strip()
     while len(json.dumps(plain)) > TEXT_MAX_BYTES:
