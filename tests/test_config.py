@@ -108,6 +108,8 @@ def test_a_word_may_have_its_own_point_and_thresholds(write: Writer) -> None:
         ),
         ("uplink:\n  url: http://x\n", 2, r"uplink.url: not an address of a service: 'http://x' \(ws://HOST:PORT/PATH"),
         ("uplink:\n  url: ws://a\n  url: ws://b\n", 3, r"key 'url' stands here twice \(first: line 2\)"),
+        ("uplink:\n  url: tcp://x\n", 2, "uplink.url: not an address of a service: 'tcp://x'"),
+        ("uplink:\n  language: en_GB!\n", 2, r"uplink.language: not a language: 'en_GB!' \(such as en or pt-BR\)"),
         ("a: [\n", 2, "not YAML: "),
         ("- computer\n", 1, "a mapping of keys to values is expected"),
     ],
@@ -133,6 +135,9 @@ def test_a_mistake_is_named_with_its_line_and_what_was_meant(write: Writer, text
         ("uplink:\n  url: ws://a.example/\n  token_file: t\n", 2, "would send the token readable to all"),
         ("uplink:\n  url: ws://127.evil.example/\n  token_file: t\n", 2, "would send the token readable to all"),
         ("words: [a, b, a]\n", 1, "words: 'a' stands there twice"),
+        ("uplink:\n  url: tcp://a:10300\n  protocol: websocket\n", 3, "tcp:// addresses speak wyoming"),
+        ("uplink:\n  url: ws://a\n  protocol: wyoming\n", 3, "ws:// addresses speak websocket"),
+        ("uplink:\n  url: tcp://a:10300\n  token_file: t\n", 3, "a Wyoming server: it asks for none"),
     ],
 )
 def test_an_impossible_pair_is_named_with_a_line(write: Writer, text: str, line: int, says: str) -> None:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
@@ -79,7 +79,9 @@ class Session(_Section):
 class Uplink(_Section):
     """The service that receives."""
 
-    url: str = Field(default="", pattern=r"^$|^wss?://[^\s/]+(/\S*)?$")
+    url: str = Field(default="", pattern=r"^$|^wss?://[^\s/]+(/\S*)?$|^tcp://[^\s/@]+:\d{1,5}/?$")
+    protocol: Literal["", "websocket", "wyoming"] = ""
+    language: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,20}$")
     token_file: str = ""
     ca_file: str = ""
     connect_timeout_ms: int = Field(default=3_000, ge=100, le=30_000)
@@ -305,7 +307,8 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 
 
 _PATTERNS = {  # what a text of this key is to be, and how it looks
-    "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…"),
+    "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
+    "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }
 
@@ -358,6 +361,12 @@ def _check_pairs(config: Config, origins: Mapping[Key, str]) -> None:
     for name, key in (("silence_ms", silence), ("patience_ms", patience)):
         if (given := getattr(session, name)) >= session.cap_ms:
             raise wrong(f"session.{name} {given} is not below session.cap_ms {session.cap_ms}", key, cap)
+    spoken = "wyoming" if uplink.url.startswith("tcp://") else "websocket"
+    if uplink.url and uplink.protocol not in ("", spoken):
+        what = f"uplink.protocol is {uplink.protocol}, and {uplink.url.partition(':')[0]}:// addresses speak {spoken}"
+        raise wrong(what, ("uplink", "protocol"), ("uplink", "url"))
+    if uplink.token_file and spoken == "wyoming":
+        raise wrong("uplink.token_file with a Wyoming server: it asks for none", ("uplink", "token_file"))
     if uplink.token_file and uplink.url.startswith("ws://") and not _loopback(uplink.url):
         what = "uplink.token_file with a ws:// address would send the token readable to all"
         raise wrong(what, ("uplink", "url"), ("uplink", "token_file"), hint="use wss://")

@@ -56,7 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", type=int, metavar="HZ", help="of the microphone or of raw standard input")
     parser.add_argument("--channels", type=int, metavar="N", help="of the microphone or of raw standard input")
-    parser.add_argument("--url", metavar="URL", help="the service that receives: ws://… or wss://…")
+    parser.add_argument("--url", metavar="URL", help="the service that receives: ws://…, wss://…, or tcp://… (Wyoming)")
     parser.add_argument("--evidence", metavar="DIR", help="where the log is kept")
     parser.add_argument("--print-config", action="store_true", help="show the settings and their origins, and end")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
