@@ -99,6 +99,7 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
         token_file=str(absolute(uplink.token_file) or ""),
         ca_file=str(absolute(uplink.ca_file) or ""),
         connect_timeout_ms=uplink.connect_timeout_ms,
+        language=uplink.language,
         evidence=str(where.evidence),
         receipts=str(where.receipts),
     )

@@ -100,6 +100,7 @@ class UplinkSettings:
     ca_file: str = ""  # trust this authority instead of the system's
     receipts: str = ""  # folder for what the service signs; "" keeps nothing
     connect_timeout_ms: int = 3_000
+    language: str = ""  # asked of a Wyoming server; "" leaves it to the server
     evidence: str = ""  # as in ListenSettings
     status: int | None = None
     header: dict[str, str] = field(default_factory=dict)

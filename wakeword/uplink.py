@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from wakeword.notices import Sent, UplinkWalls
 from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.receipts import Receipts
-from wakeword.service.websocket import Service, check_url, deliver, read_token, trust
+from wakeword.service.websocket import Notify, Service, check_url, deliver, read_token, trust
 from wakeword.settings import UplinkSettings, uplink_from_json
 from wakeword.statusline import StatusLines
 
@@ -61,6 +62,7 @@ class Uplink:
         self._receipts, self._tcp_bytes = Receipts(settings.receipts), 0
         self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
         self._ended: asyncio.Future[None]
+        self._deliver = delivery(service)
 
     async def run(self, walls: UplinkWalls) -> None:
         """Tell the gate which walls stand, serve it until it ends; raises `FrameError` for what it must not send."""
@@ -156,7 +158,7 @@ class Uplink:
             self._status.write(**event, sid=sid)
 
         try:
-            sent = await deliver(outbox, self._service, notify)
+            sent = await self._deliver(outbox, self._service, notify)
             ms = round(1000 * (time.monotonic() - began))
             self._status.write("sent", sid=sid, bytes=sent, ms=ms, confirmed=confirmed == [sent])
         except SessionFailed as error:
@@ -196,12 +198,22 @@ class Uplink:
             await asyncio.wait(self._on_the_way, timeout=LEAVE_S)
 
 
+def delivery(service: Service) -> Callable[[Outbox, Service, Notify], Coroutine[Any, Any, int]]:
+    """How sessions go there. Wyoming's library is loaded for a `tcp://` address only."""
+    if not service.url.startswith("tcp://"):
+        return deliver
+    from wakeword.service import wyoming
+
+    return wyoming.deliver
+
+
 def open_service(settings: UplinkSettings) -> Service:
     """The service with its token and authority read; raises `ConfigError`."""
     token = read_token(settings.token_file)
     check_url(settings.url, with_token=bool(token))
     tls = trust(settings.url, settings.ca_file)
-    return Service(settings.url, settings.word, settings.connect_timeout_ms / 1000, token, tls, settings.header)
+    timeout_s = settings.connect_timeout_ms / 1000
+    return Service(settings.url, settings.word, timeout_s, token, tls, settings.header, settings.language)
 
 
 def build_walls(settings: UplinkSettings) -> dict[str, int]:
