@@ -20,7 +20,7 @@ from random import Random
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from wakeword.evidence import note, tree
-from wakeword.evidence.record import KINDS, Base64, Hex, OneOf, Record, Truth, Value, Whole, canonical, parse
+from wakeword.evidence.record import KINDS, MAX_WHOLE, Base64, Hex, OneOf, Record, Truth, Value, Whole, canonical, parse
 from wakeword.evidence.segment import file_name
 
 M1, M2 = "a1" * 32, "b2" * 32
@@ -345,7 +345,7 @@ def lie_field(random: Random, plan: list[Planned]) -> str:
     old = record[name]
     record[name] = any_value(random, KINDS[kind][name])
     if isinstance(old, int) and not isinstance(old, bool) and random.random() < 0.5:
-        record[name] = max(0, old + random.choice([-1, 1, 1_000, -1_000, 3_600_000]))
+        record[name] = min(MAX_WHOLE, max(0, old + random.choice([-1, 1, 1_000, -1_000, 3_600_000])))
     return f"{kind}.{name}: {old} -> {record[name]}"
 
 
@@ -590,13 +590,10 @@ def draw(seed: int, *, spoil: bool | None = None) -> Case:
     for _ in range(random.choice([1, 1, 1, 2]) if lying else 0):
         said.append(random.choice(LIES)(random, planned))
     horizon = prune(random, planned) if random.random() < 0.3 else 0
-    writer = Writer(random, origin, str(seed))
     if horizon:
-        state = copy.deepcopy(random)
-        Writer(random, origin, str(seed)).write(planned)  # once, to learn where that file begins
-        random = state
         writer = _pruned(random, planned, horizon, origin, seed)
     else:
+        writer = Writer(random, origin, str(seed))
         writer.write(planned)
     files = dict(writer.files)
     case = Case("", files, writer.device.key.vkey(), every=random.random() < 0.7)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from verifiers import COMMON
+
+from wakeword.evidence import note
 from wakeword.evidence.record import CLOSE_REASONS, EVERY, FAULT_CODES, HARD_LIMITS, KINDS, OTHERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +24,7 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 
 def test_the_example_is_of_the_valid_vector() -> None:
-    shown = [line for line in TEXT.splitlines() if line.startswith("{")]
+    shown = [line for line in TEXT.splitlines() if line.startswith('{"') and '"k":' in line]
     lines = (VECTORS / "good/00000003.seg").read_text().splitlines()
     start = lines.index(shown[0])
     assert shown == lines[start : start + len(shown)]
@@ -55,10 +59,12 @@ def test_every_reason_and_code_is_named() -> None:
 
 def test_every_invariant_has_its_row() -> None:
     assert set(re.findall(r"^\| (I\d+) \|", TEXT, re.M)) == {f"I{number}" for number in range(1, 21)}
+    verifier = (ROOT / "wakeword/evidence/verify.py").read_text() + (ROOT / "wakeword/evidence/rules.py").read_text()
+    assert set(re.findall(r'report\(\s*"(I\d+)"', verifier)) == {f"I{number}" for number in range(1, 21)}
 
 
 def test_the_rules_are_numbered_without_holes() -> None:
-    assert [int(number) for number in re.findall(r"^(\d+)\. ", TEXT, re.M)] == list(range(1, 14))
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", TEXT, re.M)] == list(range(1, 26))
 
 
 def test_what_a_missing_wall_says_is_explained() -> None:
@@ -66,3 +72,16 @@ def test_what_a_missing_wall_says_is_explained() -> None:
         assert re.search(rf"wall missing: {wall}|`… {wall}`|or `… {wall}`", THREATS), wall
     assert "'Walls'" in (ROOT / "wakeword/gate.py").read_text()
     assert "\n## Walls\n" in THREATS
+
+
+def test_the_answer_that_is_shown_has_what_verifiers_say() -> None:
+    shown = json.loads(re.search(r"```json\n(.*?)```", TEXT, re.S)[1])  # type: ignore[index]
+    log = VECTORS / "I6"
+    assert log.is_dir()
+    assert set(COMMON) | {"findings", "sessions", "receipts_ignored"} == set(shown)
+    assert set(shown["sessions"][0]) == {"sid", "where", "wall_s", "bytes", "why"}
+
+
+def test_the_points_of_small_order_are_the_codes() -> None:
+    for y in note._SMALL_ORDER - {2**255 - 20}:
+        assert re.search(rf"\b{y}\b", TEXT), y

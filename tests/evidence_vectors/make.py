@@ -1,0 +1,192 @@
+"""Makes the vectors of this folder that have a `key` of their own in expected.json, and their entries there.
+
+    python tests/evidence_vectors/make.py            # nothing changes: the same bytes come out every time
+
+The others (good, ok-torn-seal, ok-open-tail, I1 to I20) are the form's first ones, made before there was a program, and
+are kept as they are. Each of these here shows another side of a rule, or a kind of record that those do not have.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
+
+from evidence_maker import Case, Life, Planned, Writer, cut, drawn  # noqa: E402  found in tests/
+from verifiers import package  # noqa: E402
+
+from wakeword.evidence.record import Record  # noqa: E402
+from wakeword.evidence.redact import redacted  # noqa: E402
+from wakeword.evidence.segment import file_name  # noqa: E402
+
+ORIGIN = "wakeword/0c0ffee00c0ffee0"
+TELLING = ("tally", "walls", "meter", "cause", "hold", "collect", "stats")
+
+
+def life() -> Life:
+    """Three starts: a session and a stop, a session and a crash that tore something, and one that goes on."""
+    device = Life(Random(11))
+    device.w = 1_790_000_000
+    device.start()
+    device.session()
+    device.wait()
+    device.stop()
+    device.turn(60_000)
+    device.start()
+    device.count()
+    device.session()
+    device.count()
+    device.files[-1].tail = b'{"a":"torn'
+    device.turn(60_000)
+    device.start()
+    device.wait()
+    device.session()
+    device.wait()
+    return device
+
+
+def kinds(files: list[Planned]) -> None:
+    for at, kind in enumerate(TELLING):
+        record = drawn(Random(kind), kind)
+        last = files[2].groups[-1][0]
+        files[2].groups.append([record | {"t": int(last["t"]) + 1_000 * at, "w": int(last["w"]) + at}])
+
+
+def never_sealed(files: list[Planned]) -> None:
+    files[2:2] = [Planned("", [], b'{"e":3,"fir', sealed=False), Planned("", [], b"", sealed=False)]
+
+
+def no_gap(files: list[Planned]) -> None:
+    del files[1].groups[0][1]
+
+
+def gap_inside(files: list[Planned]) -> None:
+    start = files[2].groups[0][1]
+    last = files[2].groups[-1][0]
+    files[2].groups.append([start | {"t": last["t"], "w": last["w"], "tail_b": 10, "tail_h": "0" * 64, "ab": 0}])
+
+
+def policy_later(files: list[Planned]) -> None:
+    last = files[2].groups[-1][0]
+    files[2].groups.append([files[2].groups[0][2] | {"t": last["t"], "w": last["w"]}])
+
+
+def latched(files: list[Planned]) -> None:
+    opened = next(group for group in files[2].groups if group[0]["k"] == "wake")
+    clocks = {"t": opened[0]["t"], "w": opened[0]["w"]}
+    fault: Record = {"k": "fault", "code": "frame", "arg": 4, "latch": True, **clocks}
+    files[2].groups.insert(files[2].groups.index(opened), [fault])
+
+
+def planted(files: list[Planned]) -> None:
+    """5,000 bytes between two quiet counts: no allowance covers one of them."""
+    count = files[1].groups[-1][0]
+    more = {"eg_b": int(count["eg_b"]) + 5_000, "uq_b": int(count["uq_b"]) + 5_000}
+    files[1].groups.append([count | more | {"t": int(count["t"]) + 5_000, "w": int(count["w"]) + 5}])
+
+
+def beat_while_muted(files: list[Planned]) -> None:
+    last = files[2].groups[-1][0]
+    clocks = {"t": last["t"], "w": last["w"]}
+    on: Record = {"k": "mute", "on": True, "src": "switch", **clocks}
+    muted = last | {"muted": True, "frames": 0}
+    files[2].groups.append([on, muted, muted | {"frames": 7}])
+
+
+def nothing_new(files: list[Planned]) -> None:
+    files[2].groups.insert(2, [])
+
+
+def other_seal(files: list[Planned]) -> None:
+    files[2].lies |= {"seal": 2, "seal_how": "S + L"}
+
+
+def without_wake(files: list[Planned]) -> None:
+    """The open's group is sealed, but its wake lies in the group before."""
+    at = next(at for at, group in enumerate(files[2].groups) if group[0]["k"] == "wake")
+    files[2].groups[at - 1].append(files[2].groups[at].pop(0))
+
+
+def large_tail(files: list[Planned]) -> None:
+    files[1].tail = b"x" * 16_385
+
+
+Change = Callable[[list[Planned]], None]
+
+# name -> what it shows, the change before it is written, what it violates
+MADE: dict[str, tuple[str, Change | None, list[str]]] = {
+    "ok-kinds": ("valid: one record of each kind that only tells something", kinds, []),
+    "ok-never-sealed": ("valid: two starts that crashed before their first seal", never_sealed, []),
+    "ok-pruned": ("valid: files 1 and 2 are older than the horizon; 1 was dropped, 2 has only hashes", None, []),
+    "ok-redacted": ("valid as a redacted copy: only session 3 is left", None, []),
+    "I2b": ("file 2 is missing, and with it the torn bytes that file 3 speaks of", None, ["I2", "I14"]),
+    "I3b": ("a seal over nothing new", nothing_new, ["I3"]),
+    "I3c": ("a signature with S + L in place of S", other_seal, ["I3"]),
+    "I5b": ("a wake that is sealed before its open", without_wake, ["I5"]),
+    "I11b": ("sound in the second muted heartbeat", beat_while_muted, ["I11"]),
+    "I14b": ("a start without its gap", no_gap, ["I14"]),
+    "I14c": ("more torn bytes than one crash leaves", large_tail, ["I14"]),
+    "I14d": ("a gap of a start inside a file", gap_inside, ["I14"]),
+    "I15b": ("a second policy in the middle of a file", policy_later, ["I15"]),
+    "I16b": ("a session after a fault that latches", latched, ["I16"]),
+    "I18b": ("5,000 bytes left between two quiet counts", planted, ["I18"]),
+    "I19b": ("file 1 is missing and nothing says that it was dropped", None, ["I19"]),
+    "I20b": ("the newest group is cut off; a checkpoint of it was kept", None, ["I20"]),
+}  # fmt: skip
+
+
+def made(name: str) -> Writer:
+    """The vector's files, receipts and key."""
+    device = life()
+    change = MADE[name][1]
+    if change:
+        change(device.files)
+    writer = Writer(Random(12), ORIGIN, "vectors")
+    if name == "ok-pruned":
+        probe = Writer(Random(12), ORIGIN, "vectors")
+        probe.write(device.files)
+        device.files[2].groups[0][1] |= {"cut_n": probe.firsts[3], "drop_e": 2}
+    writer.write(device.files)
+    for gone in {"ok-pruned": 1, "I2b": 2, "I19b": 1}.keys() & {name}:
+        del writer.files[file_name({"ok-pruned": 1, "I2b": 2, "I19b": 1}[gone])]
+    if name == "ok-pruned":
+        writer.files[file_name(2)] = cut(writer.files[file_name(2)], writer.evidence[file_name(2)], lambda _: False)
+    if name == "ok-redacted":
+        reduced = redacted({int(file[:8]): content for file, content in writer.files.items()}, {3})
+        writer.files = {file_name(epoch): content for epoch, content in sorted(reduced.items())}
+    if name == "I20b":
+        lines = writer.files[file_name(3)].splitlines(keepends=True)
+        writer.files[file_name(3)] = b"".join(lines[:-2])
+    return writer
+
+
+def main() -> None:
+    """Write the files and the entries."""
+    expected = json.loads((HERE / "expected.json").read_text())
+    for name, (what, _, violates) in MADE.items():
+        writer = made(name)
+        folder = HERE / name
+        folder.mkdir(exist_ok=True)
+        for file, content in writer.files.items():
+            (folder / file).write_bytes(content)
+        receipts = "\n".join([writer.certificates[-1], writer.notes[1], writer.notes[-1]])
+        (folder / "receipts.txt").write_text(receipts)
+        entry: dict[str, Any] = {"what": what, "key": writer.device.key.vkey(), "violates": violates}
+        answer = package(Case(name, writer.files, entry["key"], receipts, redacted=name == "ok-redacted"))
+        entry |= {"where": [finding["where"] for finding in answer["findings"]], "redacted": name == "ok-redacted"}
+        entry |= {
+            "files": {file: f"{name}/{file}" for file in sorted(writer.files)},
+            "receipts": f"{name}/receipts.txt",
+        }
+        expected[name] = entry | {"open_tail": answer["open_tail_bytes"]}
+    (HERE / "expected.json").write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
