@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wakeword.eval import joint
-from wakeword.eval.tables import Alternative, File, Utterance
+from wakeword.eval.tables import Alternative, Candidate, File, Run, Table, Utterance, open_run
 
 WORD = "computer"
 
@@ -74,3 +77,41 @@ def draw_speakers(
     gifts = [random.beta(mean * s, (1 - mean) * s) for mean, s in zip(means, strength, strict=True)]
     misses = [int(random.binomial(clips, gift)) for gift in gifts]
     return labels, [f"s{n}" for n in range(2 * speakers)], misses, [clips] * (2 * speakers)
+
+
+def write_run(
+    folder: Path,
+    utterances: Sequence[Utterance],
+    files: Sequence[File],
+    rows: Sequence[Alternative],
+    thresholds: tuple[float, float] = (0.5, 0.5),
+) -> Run:
+    """The folder that an evaluation with these rows would leave, decided at these thresholds."""
+    sweep = build(utterances, files, rows)
+    ordered = sorted(rows, key=lambda one: ([file.file for file in files].index(one.file), one.decided_s))
+    woken = set(sweep.wakes(*thresholds).tolist())
+    heard = sweep.heard(*thresholds)
+    groups = sorted({name for row in (*utterances, *files) for name in row.groups})
+    folder.mkdir(exist_ok=True)
+    tables = (
+        Table(folder, File, groups),
+        Table(folder, Utterance, groups),
+        Table(folder, Candidate),
+        Table(folder, Alternative),
+    )
+    for file in files:
+        tables[0].write(file)
+    for one, ok in zip(utterances, heard, strict=True):
+        latency = 0.15 if ok else None
+        tables[1].write(replace(one, heard=bool(ok), latency_s=latency))
+    for number, each in enumerate(ordered):
+        accepted = number in woken
+        tables[2].write(Candidate(each.file, WORD, each.time_s, each.stage1, each.stage2, accepted, each.utterance))
+        tables[3].write(each)
+    for table in tables:
+        table.close()
+    model = {"threshold_stage1": thresholds[0], "threshold_stage2": thresholds[1], "point": "default",
+             "stage1_sha256": "1" * 64, "stage2_sha256": "2" * 64}  # fmt: skip
+    about = {"format": 1, "words": {WORD: model}, "session": {"refractory_ms": 1000}, "files": len(files), "hours": 1.0}
+    (folder / "run.json").write_text(json.dumps(about))
+    return open_run(folder)

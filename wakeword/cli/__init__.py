@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "watch the daemon hear a recorded room, with a local service and a verified log",
     "replay": "run recordings through the same pipeline and print its events",
     "eval": "recordings through the same pipeline: misses, false accepts, tables, a report",
+    "tune": "choose both thresholds on an evaluation, for a limit of false accepts or of misses",
     "explain": "why a recording woke the daemon or did not: in words, as a page, as a picture",
     "devices": "list microphones with their level",
     "mute": "close the microphone until unmute, across restarts",

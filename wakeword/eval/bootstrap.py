@@ -65,16 +65,16 @@ def gap(labels: Sequence[str], clusters: Sequence[str], counts: Sequence[float],
     if len(names) < 2:
         return None
     cells: dict[tuple[str, str], list[float]] = {}
-    for label, cluster, count, total in zip(labels, clusters, counts, totals, strict=True):
-        if total > 0:
-            sums = cells.setdefault((cluster, label), [0.0, 0.0])
-            sums[0], sums[1] = sums[0] + count, sums[1] + total
+    for name, cluster, own, of in zip(labels, clusters, counts, totals, strict=True):
+        if of > 0:
+            sums = cells.setdefault((cluster, name), [0.0, 0.0])
+            sums[0], sums[1] = sums[0] + own, sums[1] + of
     owners = [cluster for cluster, _ in cells]
     label = np.array([names.index(name) for _, name in cells])
     count, total = np.array(list(cells.values())).T
     observed, high, low = _largest(label[None, :], count, total, len(names))
     dealt, ways = _dealt(label, owners, np.random.default_rng(SEED))
-    as_large = np.sum(_largest(dealt, count, total, len(names))[0] >= observed[0] * (1 - 1e-9))
+    as_large = np.sum(_largest(dealt, count, total, len(names))[0] >= observed[0] - 1e-9)
     rates = np.bincount(label, count, len(names)) / np.bincount(label, total, len(names))
     worst, best = int(high[0]), int(low[0])
     p = float((1 + as_large) / (1 + len(dealt)))

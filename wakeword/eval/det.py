@@ -1,7 +1,7 @@
 """Misses against false accepts as thresholds move: of each stage, and of both together (Martin et al., 1997).
 
-A point of a curve is what happens at one threshold (two for the cascade), nothing is drawn in between. Misses are shares
-in which each condition weighs the same; false accepts are counts in negative recordings, divide by their hours.
+A point of a curve is what happens at one threshold (two for the cascade), nothing is drawn in between. Misses are
+shares in which each condition weighs the same; false accepts are counts in negative recordings: divide by their hours.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def curve(said: Floats, weights: Floats, false: Floats) -> Curve:
 
 
 def stage1(sweep: Sweep, weights: Floats) -> Curve:
-    """Stage 1 alone: utterances for which it does not ask, and what it asks falsely. At scores that are in the table."""
+    """Stage 1 alone: utterances for which it does not ask, and what it asks falsely, at scores from the table."""
     scores = np.unique(np.append(sweep.alive[:, 1], 1.0))[::-1]
     levels = _thinned(scores[scores >= LEAST])
     lost = [float(weights @ ~sweep.asked(float(level))) for level in levels]
@@ -45,7 +45,7 @@ def stage1(sweep: Sweep, weights: Floats) -> Curve:
 
 
 def stage2(sweep: Sweep, weights: Floats, threshold: float) -> Curve:
-    """Stage 2 on what stage 1 lets through at `threshold`: conditional rates, of the utterances that it was asked for."""
+    """Stage 2 on what stage 1 lets through at `threshold`: shares of the utterances that it was asked for."""
     rows, asked = sweep.rows(threshold), sweep.asked(threshold)
     best = np.zeros(len(asked))
     own = rows[sweep.owner[rows] >= 0]

@@ -14,6 +14,7 @@ Misses. The same, with the upper end of Wilson's interval and the design effect 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -47,22 +48,36 @@ class Chosen:
     frr: float  # the mean over conditions, on the data chosen on
     allowed: int  # false accepts that came in, at most, on the data chosen on
     design_effect: float  # hours count for less by this
-    chains: int  # thresholds of stage 1 that were tried
-    refractory_ms: int | None = None
+    chains: int  # thresholds of stage 1 that were tried, times refractory times
+    longer_ms: int = 0  # refractory time, beyond the run's
 
 
-def choose(sweep: Sweep, wish: Wish) -> Chosen:
-    """The pair with the fewest misses (or false accepts) that keeps the limit.
+@dataclass(frozen=True)
+class Chain:
+    """A threshold of stage 1 and a refractory time: along it stage 2's threshold falls."""
+
+    stage1: float
+    longer_ms: int
+    sweep: Sweep
+
+
+def choose(sweep: Sweep, wish: Wish, longer_ms: Sequence[int] = (0,)) -> Chosen:
+    """The pair with the fewest misses (or false accepts) that keeps the limit, among these refractory times.
 
     Raises `CheckFailed` saying how much more data it would take, or what the best is that can be had.
     """
     if not sweep.utterances:
         raise CheckFailed(f"no utterance of '{sweep.word}' to choose on")
-    levels, weights = stage1_levels(sweep), condition_weights(sweep)
+    weights = condition_weights(sweep)
+    chains = [
+        Chain(level, longer, replace(sweep, rest_ms=sweep.rest_ms + longer))
+        for longer in longer_ms
+        for level in stage1_levels(sweep)
+    ]
     if wish.most_fa_per_hour is not None:
-        return _fewest_misses(sweep, wish, wish.most_fa_per_hour, levels, weights)
+        return _fewest_misses(sweep, wish, wish.most_fa_per_hour, chains, weights)
     if wish.most_frr is not None:
-        return _fewest_false(sweep, wish, wish.most_frr, levels, weights)
+        return _fewest_false(sweep, wish, wish.most_frr, chains, weights)
     raise ValueError("a limit is needed")
 
 
@@ -96,7 +111,7 @@ def design_effect(sweep: Sweep, per_hour: float) -> float:
     rows = sweep.false_accepts(stage1_levels(sweep)[0], LEAST)
     counts = dict.fromkeys(hours, 0)
     for row in rows:
-        counts[_cluster(sweep, int(sweep.file[row]))] += 1
+        counts[cluster_of(sweep, int(sweep.file[row]))] += 1
     rate = len(rows) / total
     if not rate:
         return 1.0
@@ -122,6 +137,11 @@ def allowance(most_per_hour: float, hours: float, effect: float, chains: int) ->
     return allowed
 
 
+def hours_to_promise(most_per_hour: float, effect: float, chains: int) -> float:
+    """Hours without a single false accept after which `allowance` is 0."""
+    return bounds.hours_needed(most_per_hour, ERROR / chains) * effect
+
+
 def speakers_effect(sweep: Sweep, missed: Truths, weights: Floats) -> float:
     """Variance of the weighted share of misses over that of independent utterances; at least 1.
 
@@ -144,23 +164,23 @@ def speaker_of(sweep: Sweep, number: int) -> str:
     return utterance.speaker or "file " + utterance.file.partition("#")[0]
 
 
-def _fewest_misses(sweep: Sweep, wish: Wish, most: float, levels: list[float], weights: Floats) -> Chosen:
+def _fewest_misses(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], weights: Floats) -> Chosen:
     if not sweep.hours:
         raise CheckFailed("no hours without the word to count false accepts in", hint="--negatives for `wakeword eval`")
     effect = design_effect(sweep, most)
     allowed = int(most * sweep.hours)
     if wish.promise:
-        allowed = allowance(most, sweep.hours, effect, len(levels))
+        allowed = allowance(most, sweep.hours, effect, len(chains))
         if allowed < 0:
-            needed = bounds.hours_needed(most, ERROR / len(levels)) * effect
             raise CheckFailed(
                 f"{sweep.hours:.2f} h are too few to promise {most:g} false accepts an hour for '{sweep.word}'",
-                hint=f"{needed:.1f} h without a single one would do; without --promise it is chosen by the estimate",
+                hint=f"{hours_to_promise(most, effect, len(chains)):.1f} h without a single one would do; "
+                "without --promise it is chosen by the estimate",
             )
-    best = min((_loosest(sweep.steps(level), allowed, weights), -level) for level in levels)
-    (lost, stage2), stage1 = best[0], -best[1]
-    upper = upper_bound(allowed, sweep.hours, effect, len(levels))
-    return Chosen(stage1, stage2, upper, lost, allowed, effect, len(levels))
+    found = [(*_loosest(chain.sweep.steps(chain.stage1), allowed, weights), chain) for chain in chains]
+    lost, stage2, chain = min(found, key=lambda one: (one[0], abs(one[2].longer_ms), -one[2].stage1))
+    upper = upper_bound(allowed, sweep.hours, effect, len(chains))
+    return Chosen(chain.stage1, stage2, upper, lost, allowed, effect, len(chains), chain.longer_ms)
 
 
 def _loosest(steps: Steps, allowed: int, weights: Floats) -> tuple[float, float]:
@@ -183,36 +203,33 @@ def _curve(steps: Steps, weights: Floats) -> tuple[Floats, Floats, Ints]:
     return levels, lost, np.concatenate([[0], np.cumsum(false)[last]]).astype(np.int64)
 
 
-def _fewest_false(sweep: Sweep, wish: Wish, most: float, levels: list[float], weights: Floats) -> Chosen:
-    """For each threshold of stage 1 the highest of stage 2 that keeps the limit, from the lowest on; then the best."""
+def _fewest_false(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], weights: Floats) -> Chosen:
+    """In each chain the highest threshold of stage 2 that keeps the limit, from the lowest on; the best of those."""
     found = []
-    for stage1 in levels:
-        steps = sweep.steps(stage1)
-        heights, lost, false = _curve(steps, weights)
-        kept = [_frr_upper(sweep, wish, stage1, float(b), float(m), weights, len(levels)) <= most + 1e-9
-                for b, m in zip(heights, lost, strict=True)]  # fmt: skip
+    for chain in chains:
+        heights, lost, false = _curve(chain.sweep.steps(chain.stage1), weights)
+        kept = [_frr_upper(chain, wish, float(height), float(share), weights, len(chains)) <= most + 1e-9
+                for height, share in zip(heights, lost, strict=True)]  # fmt: skip
         place = len(kept)
         while place > 0 and kept[place - 1]:
             place -= 1
         if place < len(kept):
-            found.append((int(false[place]), float(lost[place]), -stage1, float(heights[place])))
+            found.append((int(false[place]), float(lost[place]), float(heights[place]), chain))
     if not found:
-        least = min(float(_curve(sweep.steps(level), weights)[1][-1]) for level in levels)
+        least = min(float(_curve(chain.sweep.steps(chain.stage1), weights)[1][-1]) for chain in chains)
         what = f"no thresholds miss at most {100 * most:g} % of '{sweep.word}'" + " for certain" * wish.promise
         raise CheckFailed(what, hint=f"the least that can be had on this data is {100 * least:.1f} %")
-    count, frr, stage1, stage2 = min(found)
+    count, frr, stage2, chain = min(found, key=lambda one: (*one[:2], abs(one[3].longer_ms), -one[3].stage1))
     effect = design_effect(sweep, count / sweep.hours) if sweep.hours else 1.0
-    upper = upper_bound(count, sweep.hours, effect, len(levels))
-    return Chosen(-stage1, _down(stage2), upper, frr, count, effect, len(levels))
+    upper = upper_bound(count, sweep.hours, effect, len(chains))
+    return Chosen(chain.stage1, _down(stage2), upper, frr, count, effect, len(chains), chain.longer_ms)
 
 
-def _frr_upper(
-    sweep: Sweep, wish: Wish, stage1: float, stage2: float, lost: float, weights: Floats, chains: int
-) -> float:
+def _frr_upper(chain: Chain, wish: Wish, stage2: float, lost: float, weights: Floats, chains: int) -> float:
     if not wish.promise:
         return lost
-    missed = ~sweep.heard(stage1, stage2)
-    return frr_upper(lost, speakers_effect(sweep, missed, weights), weights, ERROR / chains)
+    missed = ~chain.sweep.heard(chain.stage1, stage2)
+    return frr_upper(lost, speakers_effect(chain.sweep, missed, weights), weights, ERROR / chains)
 
 
 def frr_upper(share: float, effect: float, weights: Floats, tail: float) -> float:
@@ -221,11 +238,6 @@ def frr_upper(share: float, effect: float, weights: Floats, tail: float) -> floa
     z = NormalDist().inv_cdf(1 - tail)
     middle, half = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
     return min(1.0, (middle + half) / (1 + z * z / of))
-
-
-def with_refractory(sweep: Sweep, change_ms: int) -> Sweep:
-    """The same with another refractory time after sessions."""
-    return replace(sweep, rest_ms=sweep.rest_ms + change_ms)
 
 
 def _between(high: float, low: float) -> float:
@@ -238,7 +250,8 @@ def _down(score: float) -> float:
     return float(math.floor(score * 10**DIGITS) / 10**DIGITS)
 
 
-def _cluster(sweep: Sweep, file: int) -> str:
+def cluster_of(sweep: Sweep, file: int) -> str:
+    """Whose voice a recording has; without a name it stands for itself."""
     return sweep.files[file].speaker or "file " + sweep.files[file].file
 
 
@@ -246,6 +259,6 @@ def _cluster_hours(sweep: Sweep) -> dict[str, float]:
     hours: dict[str, float] = {}
     for number, file in enumerate(sweep.files):
         if file.kind == "negative":
-            name = _cluster(sweep, number)
+            name = cluster_of(sweep, number)
             hours[name] = hours.get(name, 0.0) + file.hours
     return hours
