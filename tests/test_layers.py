@@ -29,7 +29,7 @@ RESERVED = {
     "pyroomacoustics": {"eval", "train"}, "dask": {"eval"}, "distributed": {"eval"},
     "librosa": set(), "numba": set(), "matplotlib": {"eval"},
     "onnxruntime": {"model", "train"},
-    "pydantic": {"config"}, "rich": {"bench", "cli", "demo", "display"},
+    "pydantic": {"config", "eval"}, "rich": {"bench", "cli", "demo", "display"},
     "yaml": {"bench", "config", "demo", "eval", "model", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
