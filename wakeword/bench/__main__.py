@@ -15,13 +15,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from wakeword.bench import cost, latency, memory, start
+from wakeword.bench import cost, latency, memory, start, throughput
 from wakeword.bench.figures import Figure, machine, table
 from wakeword.errors import WakewordError
 from wakeword.model import shipped_words
 
-KINDS = ("cost", "memory", "start", "latency")
+KINDS = ("cost", "memory", "start", "latency", "eval")
 FIRST = "computer"
+EVAL_SHARE = 6  # an hour of sound where the others have ten minutes: it takes seconds
 
 EPILOG = """kinds:
   cost     processor seconds for an hour of talk and of a quiet room, one word and all: the pipeline alone, the listen
@@ -29,12 +30,14 @@ EPILOG = """kinds:
   memory   resident memory of listen, gate and uplink after a minute with sessions
   start    from `wakeword run` to listening
   latency  stage 2's verdict; WAKE to the first sample in the uplink's pipe, beside a bare fdatasync
+  eval     hours of recordings that `wakeword eval` hears in an hour, with one process and with two
 
 examples:
   scripts/bench                                everything, some five minutes
   scripts/bench cost --speech talk.flac        your own recordings instead of the demo's room
   scripts/bench memory start --microphone      with the default sound device
   scripts/bench cost --seconds 60 --rounds 1 --real-time 0      a first look, in some seconds
+  scripts/bench eval --speech talk/*.flac --peer ~/oww/bin/python    beside openWakeWord's bulk prediction
   scripts/bench --json > bench.json
 
 Nothing but this machine's loopback is used, and all files lie in a temporary folder. Use an idle machine: its load is
@@ -57,6 +60,7 @@ def arguments() -> argparse.ArgumentParser:
         "--real-time", type=float, default=60, metavar="S", help="cost in real time; 0: skip (default: 60)"
     )
     parser.add_argument("--microphone", action="store_true", help="memory and start with the default sound device")
+    parser.add_argument("--peer", default="", metavar="PYTHON", help="eval: an interpreter that has openwakeword 0.5.1")
     parser.add_argument("--json", action="store_true", help="one JSON object: machine, figures with all values")
     return parser
 
@@ -106,6 +110,11 @@ def _measure(kinds: tuple[str, ...], given: argparse.Namespace, console: Console
                     yield from start.measure(folder, words, 2 * given.rounds, microphone=given.microphone)
                 case "latency":
                     yield from latency.measure(folder, words, calls=100, gates=2)
+                case "eval":
+                    yield from throughput.measure(
+                        folder, words, given.speech, seconds=EVAL_SHARE * given.seconds, rounds=given.rounds,
+                        peer=given.peer,
+                    )  # fmt: skip
 
 
 def _seconds(text: str) -> float:
