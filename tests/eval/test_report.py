@@ -18,12 +18,13 @@ from browser import Chromium, Opened
 from wakeword import model
 from wakeword.cli import main
 from wakeword.eval import bounds, report, tables
-from wakeword.eval.joint import LEAST, Sweep
+from wakeword.eval.joint import LEAST, Sweep, load
 from wakeword.eval.report_clips import clips, wanted
-from wakeword.eval.report_form import load_sweeps, run_form
-from wakeword.eval.report_words import summary
+from wakeword.eval.report_form import run_form
+from wakeword.eval.report_words import fairness
 from wakeword.eval.sounds import Recording, Told
 from wakeword.eval.tables import Alternative, Candidate, File, Run, Table, Utterance
+from wakeword.eval.tune import condition_weights
 from wakeword.model import Point
 
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>&amp;\"'`"
@@ -53,6 +54,10 @@ def drawn_run(folder: Path, candidates: int, seed: int = 1) -> Run:
     _write(folder, Candidate, [])
     _write(folder, Alternative, [row for own in by_file.values() for row in own])
     return tables.open_run(folder)
+
+
+def load_sweeps(run: Run) -> list[Sweep]:
+    return [load(run, word) for word in run.about["words"]]
 
 
 def _about(word: str) -> dict[str, Any]:
@@ -119,7 +124,7 @@ def _write(folder: Path, kind: type, rows: list[Any]) -> None:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = drawn_run(tmp_path_factory.mktemp("drawn") / "run", 3_000)
-    report.write(run, {})
+    report.write(run, report.found(run), {})
     return run
 
 
@@ -217,12 +222,14 @@ def test_the_probit_axis_is_the_normal_quantile(page: Opened) -> None:
 def test_the_map_holds_what_python_says_of_each_pair(page: Opened, drawn: Run) -> None:
     levels = [0.1, 0.4, 0.7, 1.0]
     for word, sweep in enumerate(load_sweeps(drawn)):
+        weights = condition_weights(sweep)
         script = """([word, levels]) => { wakeword.report.choose(word); const form = wakeword.payload('report');
-            return wakeword.grid(new wakeword.Sweep(form.words[word], form.files), levels, () => true) }"""
+            const sweep = new wakeword.Sweep(form.words[word], form.files);
+            return wakeword.grid(sweep, levels, sweep.weights()) }"""
         grid = page.run(script, [word, levels])
         for x, one in enumerate(levels):
             for y, two in enumerate(levels):
-                assert grid["misses"][x][y] == pytest.approx(1 - sweep.heard(one, two).mean())
+                assert grid["misses"][x][y] == pytest.approx(float(weights @ ~sweep.heard(one, two)))
                 assert grid["falsely"][x][y] == pytest.approx(len(sweep.false_accepts(one, two)) / sweep.hours)
     found = page.run("([grid]) => wakeword.fewest(grid, 1.0)", [grid])
     allowed = [
@@ -287,9 +294,9 @@ def test_every_control_has_a_name_and_every_plot_a_description(page: Opened) -> 
 
 
 def test_ten_thousand_candidates_are_drawn_by_a_real_browser(chromium: Chromium, tmp_path: Path) -> None:
-    """How fast, `scripts/bench` of this page says (docs/tuning.md); here only that all of them are in."""
+    """How long it takes is in docs/tuning.md; here only that all of them are in."""
     run = drawn_run(tmp_path / "run", 10_000)
-    report.write(run, {})
+    report.write(run, report.found(run), {})
     with chromium.open(run.folder / report.REPORT) as opened:
         opened.wait(READY)
         counted = opened.run("wakeword.payload('report').words.reduce((sum, word) => sum + word.file.length, 0)")
@@ -303,7 +310,7 @@ def test_a_run_without_negatives_or_without_utterances_still_has_a_report(chromi
         files = [replace(file, kind=kind) for file in run.files()]
         _write(run.folder, File, files)
         _write(run.folder, Utterance, list(run.utterances()) if kind == "positive" else [])
-        report.write(run, {})
+        report.write(run, report.found(run), {})
         with chromium.open(run.folder / report.REPORT) as opened:
             opened.wait(READY)
             assert opened.errors == []
@@ -316,24 +323,51 @@ def test_a_run_without_negatives_or_without_utterances_still_has_a_report(chromi
 
 def test_the_form_is_json_without_loss(drawn: Run) -> None:
     sweeps = load_sweeps(drawn)
-    form = json.loads(json.dumps(run_form(drawn, sweeps)))
+    form = json.loads(json.dumps(run_form(drawn, sweeps, [model.load(sweep.word) for sweep in sweeps])))
     assert form["words"][1]["upto"] == sweeps[1].alive[:, 1].tolist()
     assert form["files"]["name"] == [file.file for file in sweeps[0].files]
 
 
-def test_the_summary_counts_the_daemons_own_decisions(drawn: Run) -> None:
-    negative = next(file.file for file in drawn.files() if file.kind == "negative")
-    _write(drawn.folder, Candidate, [Candidate(negative, "jarvis", 1.0, 0.9, 0.9, True) for _ in range(2)])
-    sweeps = load_sweeps(drawn)
-    missed = sum(not one.heard for one in sweeps[0].utterances)
-    first = summary(drawn, sweeps)[0]
-    assert f"it missed {missed} of {len(sweeps[0].utterances)} utterances" in first
-    assert "it woke falsely 2 times in 12.00 h (0.17 an hour; 95 %: 0.02 to 0.60)" in first
-    _write(drawn.folder, Candidate, [])
-    assert (
-        "it woke falsely 0 times in 12.00 h (which says only: less often than 0.31 an hour)"
-        in summary(drawn, sweeps)[0]
-    )
+def test_it_says_in_words_what_was_counted(page: Opened, drawn: Run) -> None:
+    said = list(drawn.utterances())
+    for word in ("jarvis", "computer"):
+        own = [one for one in said if one.word == word]
+        clean = [one for one in own if one.condition == "clean"]
+        missed, quiet = (sum(not one.heard for one in some) for some in (own, clean))
+        assert f"{word}: missed {missed} of {len(own)} utterances" in page.text("main")
+        assert f"in quiet {quiet} of {len(clean)}." in page.text("main")
+    assert "no false accept in 12.00 h" in page.text("main")
+
+
+def test_what_changed_since_an_earlier_run_is_listed(chromium: Chromium, drawn: Run, tmp_path: Path) -> None:
+    after = drawn_run(tmp_path / "after", 300)
+    said = list(after.utterances())
+    jarvis = [number for number, one in enumerate(said) if one.word == "jarvis"]
+    for number in jarvis[:5]:
+        said[number] = replace(said[number], heard=not said[number].heard)
+    _write(after.folder, Utterance, said)
+    report.write(after, report.found(after, drawn), {})
+    worse = sum(not said[number].heard for number in jarvis[:5])
+    with chromium.open(after.folder / report.REPORT) as opened:
+        opened.wait(READY)
+        text = opened.page.locator("section", has_text="Against an earlier run").inner_text()
+        assert (
+            f"{5 - worse} are heard that were missed before, {worse} are missed that were heard: not significant"
+            in text
+        )
+        assert f"jarvis: {worse} missed now, heard before" in text
+        opened.page.locator("#changed summary").first.click()
+        assert (
+            opened.run("document.querySelectorAll('#changed details')[0].querySelectorAll('tbody tr').length") == worse
+        )
+        assert opened.errors == []
+
+
+def test_differences_between_groups_are_in_a_table(page: Opened, drawn: Run) -> None:
+    rows = fairness(report.found(drawn).groups)
+    assert {(row[0], row[1]) for row in rows} == {("jarvis", "age"), ("computer", "age")}
+    for row in rows:
+        assert "\t".join(row) in page.text("section:has(#group)")
 
 
 def test_the_most_telling_errors_come_first_and_in_turn(drawn: Run) -> None:

@@ -75,8 +75,9 @@ def execute(given: argparse.Namespace) -> int:
     with _Bars() as bars:
         try:
             outcome = evaluate(order, bars.show)
-            shown = partial(bars.show, "report")
-            page = report.write(tables.open_run(given.out), outcome.sounds, against, shown, given.clips)
+            run = tables.open_run(given.out)
+            findings = report.found(run, against)
+            page = report.write(run, findings, outcome.sounds, partial(bars.show, "report"), given.clips)
         except KeyboardInterrupt:
             print("wakeword: stopped; what was heard is kept, the same command goes on", file=sys.stderr)
             raise

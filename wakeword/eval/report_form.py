@@ -9,33 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wakeword.eval import joint
+from wakeword.eval.compare import Change
 from wakeword.eval.joint import LEAST, Sweep
 from wakeword.eval.tables import File, Run, Utterance
+from wakeword.model import Model
 
 Form = dict[str, Any]  # Any: what becomes JSON
 
 
-def run_form(run: Run, sweeps: Sequence[Sweep]) -> Form:
-    """Everything but clips, sentences and the comparison with another run."""
+def run_form(run: Run, sweeps: Sequence[Sweep], models: Sequence[Model]) -> Form:
+    """Everything but clips, sentences and the comparison with another run. One sweep and one model a word."""
     files = [file for file in run.files() if file.read]
     return {
         "least": LEAST,
         "files": files_form(files),
-        "words": [word_form(sweep, run.about["words"][sweep.word]) for sweep in sweeps],
-        "unread": [[file.file, file.problem] for file in run.files() if not file.read],
-        "about": {
-            "command": " ".join(run.about.get("command", [])),
-            "versions": run.about.get("versions", {}),
-            "session": run.about.get("session", {}),
-            "notes": run.about.get("notes", []),
-        },
+        "words": [word_form(*one, run.about["words"][one[0].word]) for one in zip(sweeps, models, strict=True)],
     }
-
-
-def load_sweeps(run: Run) -> list[Sweep]:
-    """One a word, in the run's order."""
-    return [joint.load(run, word) for word in run.about["words"]]
 
 
 def files_form(files: Sequence[File]) -> Form:
@@ -49,20 +38,29 @@ def files_form(files: Sequence[File]) -> Form:
     }
 
 
-def word_form(sweep: Sweep, about: dict[str, Any]) -> Form:
-    """One word: its utterances, its rows, the thresholds it was run at."""
+def changes_form(change: Change, sweeps: Sequence[Sweep]) -> Form:
+    """Which utterances of a word changed sides since an earlier run, by number."""
+    number = next(number for number, sweep in enumerate(sweeps) if sweep.word == change.word)
+    index = {utterance.utterance: at for at, utterance in enumerate(sweeps[number].utterances)}
+    return {
+        "word": number,
+        "worse": [index[utterance.utterance] for utterance in change.worse],
+        "better": [index[utterance.utterance] for utterance in change.better],
+    }
+
+
+def word_form(sweep: Sweep, model: Model, about: dict[str, Any]) -> Form:
+    """One word: its utterances, its rows, the thresholds it was run at and those its model offers."""
     index = {file.file: number for number, file in enumerate(sweep.files)}
     said = sweep.utterances
     return {
         "word": sweep.word,
         "thresholds": [about["threshold_stage1"], about["threshold_stage2"]],
-        "point": about.get("point", ""),
-        "points": {},
+        "points": {name: [point.stage1, point.stage2] for name, point in model.points.items()},
         "utterance_file": [index[utterance.file] for utterance in said],
         "start": [utterance.start_s for utterance in said],
         "end": [utterance.end_s for utterance in said],
         "timed": [utterance.timed for utterance in said],
-        "heard_by_daemon": [utterance.heard for utterance in said],
         "groups": groups_form(said),
         "file": sweep.file.tolist(),
         "owner": sweep.owner.tolist(),

@@ -1,26 +1,23 @@
-"""What the report says in sentences: the run's own decisions, as the daemon made them, all words listening at once."""
+"""What the report says in sentences and small tables, beside those of `summary.py` and `compare.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wakeword.eval.bounds import poisson, wilson
-from wakeword.eval.joint import Sweep
+from wakeword.eval import summary
+from wakeword.eval.bootstrap import Gap
+from wakeword.eval.figures import Word
+from wakeword.eval.groups import Column
 from wakeword.eval.tables import Run
 
+FAIRNESS_HEADS = ("word", "division", "of", "worst", "best", "difference", "p", "verdict")
 
-def summary(run: Run, sweeps: Sequence[Sweep]) -> list[str]:
-    """Misses and false accepts of each word, with their intervals, and what could not be read."""
-    wakes: dict[str, int] = {}
-    negative = {file.file for file in run.files() if file.read and file.kind == "negative"}
-    for candidate in run.candidates():
-        if candidate.accepted and not candidate.utterance and candidate.file in negative:
-            wakes[candidate.word] = wakes.get(candidate.word, 0) + 1
-    sentences = [_word(sweep, wakes.get(sweep.word, 0)) for sweep in sweeps]
+
+def in_words(run: Run, words: Sequence[Word], groups: Sequence[Column]) -> list[str]:
+    """The run's own decisions, as the daemon made them with all words listening; and what could not be read."""
     unread = [file.file for file in run.files() if not file.read]
-    if unread:
-        sentences.append(f"{len(unread)} recordings could not be read and count nowhere, the first: {unread[0]}.")
-    return sentences
+    lost = f"{len(unread)} recordings could not be read and count nowhere; the first: {unread[0]}." if unread else ""
+    return [*(_misses(word) for word in words), *summary.sentences(words, groups), *([lost] if lost else [])]
 
 
 def kept(count: int, errors: int) -> str:
@@ -31,6 +28,23 @@ def kept(count: int, errors: int) -> str:
         f"{count} of {errors} errors and near misses of the run can be seen and heard here: the most telling ones, "
         "within the file's budget. For the others the lists have recording and time, and “wakeword explain” shows them."
     )
+
+
+def fairness(groups: Sequence[Column]) -> list[tuple[str, ...]]:
+    """The largest differences between groups at the run's thresholds: rows under `FAIRNESS_HEADS`."""
+    rows: list[tuple[str, ...]] = []
+    for column in groups:
+        name = column.column.removeprefix("group_")
+        if column.misses:
+            size = f"{100 * column.misses.size:.1f} points"
+            verdict = _verdict(column.misses, flagged=column.misses_flagged)
+            rows.append((column.word, name, "misses", *_ends(column.misses), size, f"{column.misses_p:.3f}", verdict))
+        if column.false_accepts:
+            size = f"{column.false_accepts.size:.2f} an hour"
+            verdict = _verdict(column.false_accepts, flagged=column.false_accepts_flagged)
+            p = f"{column.false_accepts_p:.3f}"
+            rows.append((column.word, name, "false accepts", *_ends(column.false_accepts), size, p, verdict))
+    return rows
 
 
 def about(run: Run) -> list[str]:
@@ -45,27 +59,26 @@ def about(run: Run) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in own.get("versions", {}).items())
     command = "wakeword " + " ".join(own.get("command", []))
     unread = [f"Not read: {file.file}: {file.problem}" for file in run.files() if not file.read]
-    return [command, *words, versions, *own.get("notes", []), *unread]
+    return [command, *words, *([versions] if versions else []), *own.get("notes", []), *unread]
 
 
-def _word(sweep: Sweep, falsely: int) -> str:
-    said = sweep.utterances
-    missed = sum(not utterance.heard for utterance in said)
-    share = wilson(missed, len(said))
-    parts = []
-    if said:
-        clean = [utterance for utterance in said if utterance.condition == "clean"]
-        quiet = sum(not utterance.heard for utterance in clean)
-        inside = f", {quiet} of {len(clean)} of them in quiet" if 0 < len(clean) < len(said) else ""
-        parts.append(
-            f"it missed {missed} of {len(said)} utterances ({100 * share.value:.1f} %; 95 %: {100 * share.low:.1f} to "
-            f"{100 * share.high:.1f} %){inside}"
-        )
-    if sweep.hours:
-        often = poisson(falsely, sweep.hours)
-        parts.append(
-            f"it woke falsely {falsely} {'time' if falsely == 1 else 'times'} in {sweep.hours:.2f} h ("
-            + (f"{often.value:.2f} an hour; 95 %: {often.low:.2f} to {often.high:.2f})" if falsely else
-               f"which says only: less often than {often.high:.2f} an hour)")
-        )  # fmt: skip
-    return f"“{sweep.word}”: {'; '.join(parts) or 'nothing was given to hear'}."
+def _misses(word: Word) -> str:
+    name, everything = word.sweep.word, word.conditions[-1].both
+    if not everything.of:
+        return f"{name}: no utterance was given, so nothing is known of misses."
+    quiet = next((one.both for one in word.conditions[:-1] if one.name == "clean"), None)
+    inside = f"; in quiet {quiet.count} of {quiet.of}" if quiet and quiet.of < everything.of else ""
+    return (
+        f"{name}: missed {everything.count} of {everything.of} utterances, {summary.percent(everything.value)} (95 %: "
+        f"{summary.between(everything)}){inside}."
+    )
+
+
+def _ends(gap: Gap) -> tuple[str, str]:
+    return gap.worst, gap.best
+
+
+def _verdict(gap: Gap, *, flagged: bool) -> str:
+    if flagged:
+        return "more than chance allows"
+    return "chance does as much" if gap.can_tell else "too few to tell"

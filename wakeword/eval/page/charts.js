@@ -1,28 +1,27 @@
 // The report's two kinds of plots: maps over both thresholds, and DET curves.
 "use strict";
 
-// What every pair of `levels` makes of a word: misses (share) and false accepts an hour, in [stage 1][stage 2] order.
-wakeword.grid = (sweep, levels, counts) => {
-  const said = new Uint8Array(sweep.said).map((_, number) => (counts(number) ? 1 : 0));
-  const utterances = said.reduce((sum, one) => sum + one, 0);
+// What every pair of `levels` makes of a word: misses (share, utterances by `weights`) and false accepts an hour, in
+// [stage 1][stage 2] order.
+wakeword.grid = (sweep, levels, weights) => {
   const misses = [], falsely = [];
   for (const one of levels) {
     const rows = sweep.rows(one), missed = [], wrong = [];
     for (const two of levels) {
       const heard = new Uint8Array(sweep.said);
-      let found = 0, accepts = 0;
+      let found = 0, accepts = 0; // found: a share
       for (const row of sweep.wakes(rows, two)) {
         const owner = sweep.owner[row];
         if (owner === -1) accepts++;
-        else if (owner >= 0 && said[owner] && !heard[owner]) { heard[owner] = 1; found++; }
+        else if (owner >= 0 && !heard[owner]) { heard[owner] = 1; found += weights[owner]; }
       }
-      missed.push(utterances ? 1 - found / utterances : 0);
+      missed.push(Math.max(0, 1 - found));
       wrong.push(sweep.hours ? accepts / sweep.hours : 0);
     }
     misses.push(missed);
     falsely.push(wrong);
   }
-  return { levels, misses, falsely, utterances };
+  return { levels, misses, falsely };
 };
 
 // The pair with the fewest misses among those with at most `most` false accepts an hour; the strictest of equals.

@@ -19,7 +19,7 @@
     const group = conditions();
     return !state.condition || !group || group.values[group.of[number]] === state.condition;
   };
-  let found = null, grid = null, drawn = [], view = null;
+  let found = null, grid = null, weights = null, drawn = [], view = null;
 
   // --- figures
 
@@ -188,11 +188,13 @@
     const count = sweep().count > 150000 ? 19 : 46, least = given.least;
     return Array.from({ length: count }, (_, at) => +(least + ((1 - least) * at) / (count - 1)).toFixed(4));
   };
+  const lost = (heard) => weights.reduce((sum, weight, number) => sum + (heard[number] ? 0 : weight), 0);
   const curve = (one) => {
     const rows = sweep().rows(one), points = [];
     for (const two of [...grid.levels, 0.985, 0.995, 0.999]) {
-      const woken = sweep().wakes(rows, two), heard = new Set(woken.map((row) => sweep().owner[row]).filter((owner) => owner >= 0 && counts(owner)));
-      points.push([woken.filter((row) => sweep().owner[row] === -1).length / sweep().hours, 1 - heard.size / found.utterances]);
+      const woken = sweep().wakes(rows, two), heard = new Uint8Array(sweep().said);
+      for (const row of woken) if (sweep().owner[row] >= 0) heard[sweep().owner[row]] = 1;
+      points.push([woken.filter((row) => sweep().owner[row] === -1).length / sweep().hours, lost(heard)]);
     }
     return points;
   };
@@ -200,7 +202,8 @@
     for (const plot of drawn) plot.close();
     drawn = [];
     for (const id of ["map-misses", "map-falsely", "det"]) find(id).replaceChildren();
-    grid = wakeword.grid(sweep(), levels(), counts);
+    weights = sweep().weights(counts);
+    grid = wakeword.grid(sweep(), levels(), weights);
     const choose = (one, two) => set(one, two), chosen = () => [state.one, state.two], ran = sweep().thresholds, limit = () => state.limit;
     const whole = Math.max(0.01, ...grid.misses.flat()), most = Math.min(0.4, whole), busiest = Math.max(...grid.falsely.flat());
     const least = sweep().hours ? 0.5 / sweep().hours : 0.01;
@@ -217,8 +220,8 @@
       share: (value) => (value ? Math.log(value / least) / span : 0), least: "none", most: perHour(busiest) }));
     if (noUtterances) return;
     const alone = grid.levels.concat([0.985, 0.995, 0.999, 0.9999]).map((one) => {
-      const { unasked, candidates, utterances } = sweep().at(one, 2, counts);
-      return [candidates / sweep().hours, unasked / utterances];
+      const { asked, candidates } = sweep().at(one, 2, counts);
+      return [candidates / sweep().hours, lost(asked)];
     });
     const second = curve(given.least);
     const pairs = grid.levels.flatMap((_, x) => grid.levels.map((__, y) => [grid.falsely[x][y], grid.misses[x][y]]))
@@ -229,7 +232,7 @@
       leastPerHour: least,
       curves: () => [["stage 1 alone", "one", alone], [`stage 2 behind stage 1 at ${given.least}`, "two", second, [6, 4]],
         ["both, stage 1 as chosen", "mark", curve(state.one)], ["the best pairs", "good", envelope, [2, 3]]],
-      point: () => [found.falsely.length / sweep().hours, found.missed.length / Math.max(1, found.utterances)],
+      point: () => [found.falsely.length / sweep().hours, lost(found.heard)],
     });
     drawn.push({ redraw: det.update, close: det.close });
     const rows = envelope.filter((_, at) => at % Math.ceil(envelope.length / 25) === 0).map(([x, y]) => [perHour(x), percent(y)]);
@@ -279,8 +282,25 @@
   };
   const refresh = () => { grid = null; for (const plot of drawn) plot.close(); drawn = []; update(); plots(); update(); };
 
+  // --- what changed since an earlier run
+
+  const changed = () => {
+    for (const { word, worse, better } of given.changes) {
+      const own = sweeps[word], group = own.groups.find(({ name }) => name === "condition");
+      const speaker = own.groups.find(({ name }) => name === "speaker");
+      for (const [text, numbers] of [["missed now, heard before", worse], ["heard now, missed before", better]]) {
+        if (!numbers.length) continue;
+        const rows = numbers.map((number) => [brief(files.name[own.utterance_file[number]]), own.start[number].toFixed(2),
+          speaker && speaker.of[number] >= 0 ? speaker.values[speaker.of[number]] : "", group ? group.values[group.of[number]] : ""]);
+        find("changed").append(element("details", {}, element("summary", { text: `${own.word}: ${numbers.length} ${text}` }),
+          table(`${own.word}: ${text}`, ["recording", "at, s", "speaker", "condition"], rows, [1])));
+      }
+    }
+  };
+
   // --- the page
 
+  changed();
   sweeps.forEach(({ word }, index) => find("words").append(element("button", { type: "button", text: word, onclick: () => choose(index) })));
   let asked = 0;
   const soon = () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(update); };

@@ -31,6 +31,14 @@ wakeword.Sweep = class {
     return woken;
   }
 
+  // Weights of utterances that make each condition weigh the same, and all that `counts` together 1 (tune.py).
+  weights(counts = () => true) {
+    const group = this.groups.find(({ name }) => name === "condition"), sums = new Map();
+    const of = (number) => (group ? group.of[number] : 0);
+    for (let number = 0; number < this.said; number++) if (counts(number)) sums.set(of(number), (sums.get(of(number)) ?? 0) + 1);
+    return Float64Array.from({ length: this.said }, (_, number) => (counts(number) ? 1 / (sums.size * sums.get(of(number))) : 0));
+  }
+
   // All that can be said at both thresholds. `counts(utterance)` tells which utterances are meant (default: all).
   at(one, two, counts = () => true) {
     const rows = this.rows(one), woken = this.wakes(rows, two);
