@@ -18,7 +18,7 @@ ORDER = [
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "service", "uplink",
-    "config", "places", "supervise", "plan", "display", "demo", "eval", "bench",
+    "config", "places", "supervise", "plan", "display", "demo", "eval", "bench", "ordeal",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily

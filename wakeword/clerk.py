@@ -33,6 +33,7 @@ HOUR_MS = 3_600_000
 SILENT_MS = 5_000  # listen heard nothing for so long without being muted: a gap
 SETTLED_MS = 2_000  # after a session's end: its last acknowledgements are counted by then
 ON_THE_WAY_MS = 120_000  # an uplink gives a session up long before
+KERNEL = ("nft", "bpf")  # sources that count outside of the uplink
 STATS_EVERY_MS = 20 * HOUR_MS  # one report a day, which may be sent some hours earlier than the day before
 
 
@@ -144,7 +145,7 @@ class Clerk:
 
     def start_records(self) -> list[Record]:
         """Who counts, and where the uplink's own count begins."""
-        kernel = self._source in ("nft", "bpf")
+        kernel = self._source in KERNEL
         unique = self._source in ("own", "nft")
         records: list[Record] = [{"k": "meter", "src": self._source, "eg": kernel, "uq": unique}]
         return records if self._source == "none" else [*records, self._own()]
@@ -174,6 +175,8 @@ class Clerk:
     def _count(self, count: Count, now_ms: int, idle: bool) -> list[Record]:
         """A fallen counter is a fault. Written down between sessions, when all is sent: then sums can be compared."""
         before = self._counted
+        if self._source not in KERNEL:
+            raise FrameError("meter", "a meter that nobody asked for")
         if (
             before
             and before.generation == count.generation

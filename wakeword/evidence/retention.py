@@ -143,12 +143,18 @@ class Shelf:
         return found
 
     def _shortened(self, epoch: int, following: Start) -> bytes | None:
-        """The file with all but the kept kinds cut, and of the seals only the last; None when nothing would change."""
+        """The file with all but the kept kinds cut, and of the seals only the last; None when nothing would change.
+
+        None too for a file that is damaged: it stays as it is, for a verifier to find.
+        """
         start = self.start_of(epoch)
         content = self._disk.read(self._directory / file_name(epoch))
         if start is None:
             return None
-        whole = leaves(content, following.first - start.first)
+        try:
+            whole = leaves(content, following.first - start.first)
+        except RecordError:
+            return None
         if all(_stays(line) for line, *_ in whole):
             return None
         lines = [content[: content.index(b"\n")]]

@@ -88,6 +88,9 @@ class Evidence:
         self._lock = self._locked()
         try:
             self._recover()
+        except OSError as error:
+            disk.close(self._lock)
+            raise Fatal(f"the evidence cannot be read ({error})", where=str(directory)) from error
         except BaseException:
             disk.close(self._lock)
             raise
