@@ -145,6 +145,17 @@ def test_the_quota_survives_a_restart_and_a_reboot_forgets_it(room: Room) -> Non
     evidence.close()
 
 
+def test_a_start_that_a_crash_cut_off_does_not_hide_the_sessions_before_it(room: Room) -> None:
+    evidence = room.start()
+    room.session(evidence)
+    evidence.close()
+    (room.folder / "00000002.seg").write_bytes((room.folder / "00000001.seg").read_bytes()[:300])
+    room.start().close()
+    again = room.start()
+    assert again.account.opened_within_hour(room.clock.boot_ms()) == 1
+    again.close()
+
+
 def test_the_quota_forgets_after_an_hour(room: Room) -> None:
     evidence = room.start()
     room.session(evidence)

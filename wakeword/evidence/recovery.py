@@ -124,6 +124,8 @@ def _continue_from(files: _Files, sealed: list[int], device: bytes, now: tuple[i
     segments: list[Segment] = []
     for epoch in reversed(sealed):
         segment = replay(files.read(epoch), epoch, device)
+        if not segment.records:  # a start that never sealed anything: what lies before it still counts
+            continue
         recent = any(record.get("boot") == boot for record in segment.records[:1])
         if segments and not (recent and now_ms - int(segment.records[-1].get("t", 0)) < HOUR_MS):
             break
