@@ -157,7 +157,7 @@ def test_it_is_reported_on_another_run_of_the_same_models_only(
         (["--max-fa-per-hour", "0"], "--max-fa-per-hour: a frequency above 0"),
         (["--max-frr", "1.5"], "--max-frr: a share from 0 to below 1"),
         (["--max-frr", "0.1", "--refractory-ms", "-5"], "--refractory-ms: 0 to 60000"),
-        (["--max-frr", "0.1", "--write", "tuned.txt"], "--write: the configuration knows operating points by the ending"),
+        (["--max-frr", "0.1", "--write", "tuned.txt"], "--write: the configuration knows operating points by"),
         (["--max-frr", "0.1", "--word", "jarvis"], "no word 'jarvis' in this run"),
         (["--max-frr", "0.1", "--condition", "far"], "no condition 'far'"),
         (["--max-frr", "0.1", "--split", "hash", "--report-on", "x"], "a second run is what --split would make"),

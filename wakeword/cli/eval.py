@@ -53,6 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
     add("--jobs", type=int, default=jobs, metavar="N", help=f"processes (default: {jobs}, all cores)")
     add("--dask", default="", metavar="ADDRESS", help="do the work on this Dask cluster instead")
+    add("--bars", type=Path, metavar="FILE", help="limits to keep, or exit code 1: docs/metrics.md")
     add("--against", type=Path, metavar="DIR", help="an earlier run: the report says what got better, what worse")
     add("--clips", type=int, default=60, metavar="N", help="errors to be heard in the report, at most (default: 60)")
     add("--cache", type=Path, metavar="FILE", help="scores of what was heard before (default: in ~/.cache/wakeword)")
@@ -61,6 +62,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(given: argparse.Namespace) -> int:
     """Evaluate; unreadable files are named and the rest done."""
+    from wakeword.cli.summary import conclude
+    from wakeword.eval import bars as limits
     from wakeword.eval import report, tables
     from wakeword.eval.run import evaluate
 
@@ -71,6 +74,7 @@ def execute(given: argparse.Namespace) -> int:
     against = tables.open_run(given.against) if given.against else None
     if against and against.folder.resolve() == given.out.resolve():
         raise ConfigError("the run would be compared with itself", where="--against")
+    asked = limits.read(given.bars) if given.bars else None
     order = _order(given)
     with _Bars() as bars:
         try:
@@ -83,7 +87,8 @@ def execute(given: argparse.Namespace) -> int:
             raise
     _tell(outcome)
     print(f"report: {page}", file=sys.stderr)
-    return UNREADABLE if outcome.unread else 0
+    failed = conclude(run, findings.words, findings.groups, findings.changes, asked, as_json=given.json)
+    return failed or (UNREADABLE if outcome.unread else 0)
 
 
 def _order(given: argparse.Namespace) -> Order:
@@ -100,20 +105,15 @@ def _order(given: argparse.Namespace) -> Order:
 
 def _words(given: argparse.Namespace) -> tuple[list[Model], list[Point], SessionSettings]:
     """From the command line or, with `--config`, exactly those that the daemon would listen for."""
-    from wakeword.model import Point, load, shipped_words
+    from wakeword.cli.words import configured
+    from wakeword.model import load, shipped_words
     from wakeword.pipeline.pipeline import Detector
     from wakeword.settings import SessionSettings
 
     if given.config:
         if given.word or given.model:
             raise ConfigError("the words are those of the configuration", where="--config")
-        from wakeword import config, plan
-
-        loaded = config.load(given.config)
-        models = [load(word.model) for word in loaded.config.words]
-        words = [plan.word_settings(*pair) for pair in zip(models, loaded.config.words, strict=True)]
-        points = [Point(word.threshold_stage1, word.threshold_stage2) for word in words]
-        return models, points, SessionSettings(**loaded.config.session.model_dump())
+        return configured(given.config)
     names = [*(given.word or []), *(given.model or [])] or shipped_words()
     detector = Detector.load(*names, point=given.point)  # checks words, point and graphs
     return [load(name) for name in names], detector.points, SessionSettings()
