@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wakeword.model import Model, Point
     from wakeword.pipeline.pipeline import Detector
+    from wakeword.settings import SessionSettings
 
 
 def add_words(parser: argparse.ArgumentParser) -> None:
@@ -42,3 +46,16 @@ def open_detector(given: argparse.Namespace, *, floor: bool = False) -> Detector
             word, spec = str(load_manifest(find(words[0])).get("word")), text
         stage1[word] = spec
     return Detector.load(*words, point=given.point, floor=floor, stage1=stage1)
+
+
+def configured(path: Path) -> tuple[list[Model], list[Point], SessionSettings]:
+    """Words, thresholds and sessions exactly as a daemon with this configuration has them. Raises `WakewordError`."""
+    from wakeword import config, plan
+    from wakeword.model import Point, load
+    from wakeword.settings import SessionSettings
+
+    loaded = config.load(path)
+    models = [load(word.model) for word in loaded.config.words]
+    words = [plan.word_settings(*pair) for pair in zip(models, loaded.config.words, strict=True)]
+    points = [Point(word.threshold_stage1, word.threshold_stage2) for word in words]
+    return models, points, SessionSettings(**loaded.config.session.model_dump())
