@@ -60,9 +60,10 @@ def compare(run: Run, file: File, expected: list[Candidate], url: str, folder: P
     channel = run.about["channel"]
     daemon.watch(daemon.plan(path, SourceSettings("file", file.path, channel=channel, paced=False)), look)
     wakes = [row(one) for one in expected if one.accepted]
-    refused = {row(one) for one in expected if not one.accepted}
-    wrong = "" if heard["wake"] == wakes else f"daemon {heard['wake']}, evaluation {wakes}"
-    if unknown := [one for one in heard["reject"] if one not in refused]:
+    refused = [row(one) for one in expected if not one.accepted]
+    equal = len(wakes) == len(heard["wake"]) and all(map(same, wakes, heard["wake"]))
+    wrong = "" if equal else f"daemon {heard['wake']}, evaluation {wakes}"
+    if unknown := [one for one in heard["reject"] if not any(same(one, other) for other in refused)]:
         wrong += f" refused by the daemon alone: {unknown}"
     return Compared(file.file, len(wakes), len(heard["reject"]), wrong)
 
@@ -84,8 +85,13 @@ def configuration(about: dict[str, Any], url: str, folder: Path) -> dict[str, An
 
 
 def row(one: Candidate) -> Row:
-    """Rounded as listen's status lines are."""
-    return one.word, round(one.time_s, 3), round(one.stage1, 4), round(one.stage2, 4)
+    """As listen's status lines tell it, but that these have four digits."""
+    return one.word, one.time_s, one.stage1, one.stage2
+
+
+def same(one: Row, other: Row) -> bool:
+    """Equal as far as both tell: the word, the millisecond, and the scores rounded to four digits or to six."""
+    return one[:2] == other[:2] and all(abs(a - b) < 5.1e-5 for a, b in zip(one[2:], other[2:], strict=True))
 
 
 def chosen(run: Run, clips: int, seed: int) -> list[File]:
