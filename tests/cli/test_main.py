@@ -30,7 +30,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_each_command_has_a_file_and_each_file_a_command() -> None:
-    files = {path.stem for path in Path(cli.__file__).parent.glob("[!_]*.py")}
+    modules = Path(cli.__file__).parent.glob("[!_]*.py")
+    files = {path.stem for path in modules if "\ndef execute(" in path.read_text("utf-8")}  # others are what several share
     assert files == set(COMMANDS)
 
 

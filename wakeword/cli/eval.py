@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="where the tables go")
     add("--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)")
     add("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
-    add("--point", default="default", metavar="NAME", help="operating point: strict, default or keen")
+    add("--point", default="default", metavar="POINT", help="strict, default, keen, or what `wakeword tune` wrote")
     add("--config", type=Path, metavar="FILE", help="words, thresholds and sessions as `wakeword run` reads them there")
     add("--noise", nargs="+", default=[], metavar="DIR", help="noise to mix into positives; folders in it are kinds")
     add("--babble", nargs="+", default=[], metavar="DIR", help="single talkers; six at once are the noise 'babble'")

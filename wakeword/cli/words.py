@@ -21,7 +21,8 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)"
     )
-    parser.add_argument("--point", default="default", choices=["strict", "default", "keen"], help="operating point")
+    point = "operating point: strict, default, keen, or a file that `wakeword tune` wrote (default: default)"
+    parser.add_argument("--point", default="default", metavar="POINT", help=point)
     parser.add_argument(
         "--stage1",
         action="append",
