@@ -118,7 +118,10 @@ class Shelf:
         return Frontier.from_hex(int(head["first"]), str(head["front"]))
 
     def work(self, epochs: list[int], cut_n: int, drop_e: int) -> Iterator[None]:
-        """Bring the files to what the horizons say; each step is one file. Only those that are not yet so."""
+        """Bring the files to what the horizons say; each step is one file. Only those that are not yet so.
+
+        The last of `epochs` is in use: it is never touched.
+        """
         dropped = [epoch for epoch in epochs if epoch < drop_e]
         for epoch in dropped:
             self._disk.remove(self._directory / file_name(epoch))

@@ -138,7 +138,7 @@ class Evidence:
             self._disk.sync_folder(self._directory)
         except OSError as error:
             raise self._died(error) from error
-        self._work = self._shelf.work(self._older(), self.account.cut_n, self.account.drop_e)
+        self._work = self._shelf.work([*self._older(), self._epoch], self.account.cut_n, self.account.drop_e)
 
     def rotate(self, facts: StartFacts) -> None:
         """After `stop(daily)`: go on in a new file with a new key, in the same process."""
@@ -177,19 +177,19 @@ class Evidence:
 
         By age only when the wall clock can be believed: one that jumped ahead would take everything with it.
         """
-        account, now_s, older = self.account, self._clock.wall_s(), self._older()
+        account, now_s, files = self.account, self._clock.wall_s(), [*self._older(), self._epoch]
         if why == "age" and not self._right_time:
             return False
         keep_s = {"age": self._retention.keep_s, "space": LEAST.keep_s, "user": 0}[why]
         if why == "user":
             cut_n = self._found.frontier.size
         else:
-            cut_n = self._shelf.content_horizon([*older, self._epoch], now_s - keep_s, account.cut_n)
-        drop_e = self._shelf.file_horizon([*older, self._epoch], now_s - self._retention.drop_s, account.drop_e)
+            cut_n = self._shelf.content_horizon(files, now_s - keep_s, account.cut_n)
+        drop_e = self._shelf.file_horizon(files, now_s - self._retention.drop_s, account.drop_e)
         if (cut_n, drop_e) == (account.cut_n, account.drop_e):
             return False
         self.commit([{"k": "prune", "cut_n": cut_n, "drop_e": drop_e, "why": why}])
-        self._work = self._shelf.work(older, cut_n, drop_e)
+        self._work = self._shelf.work(files, cut_n, drop_e)
         return True
 
     def tidy(self) -> bool:
