@@ -277,6 +277,8 @@ class Log:
             find("I5", where, "an open is not sealed by itself")
         elif before.get("k") == "wake" and kind != "open":
             find("I5", where, "a wake without its open")
+        elif "t" in r and "t" in before and not self.hidden and (r["t"], r["w"]) != (before["t"], before["w"]):
+            find("I5", where, "records of different times under one seal")
         elif kind == "open" and before.get("k") not in ("", "cut") and \
                 (before.get("k"), before.get("wid")) != ("wake", r["wid"]):
             find("I5", where, "an open that does not follow its own wake")

@@ -151,3 +151,69 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         main(["audit", "verify", "--help"])
     assert ended.value.code == 0
     assert "wakeword audit verify" in capsys.readouterr().out
+
+
+def test_an_export_is_checked_like_the_folder(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, receipt = str(tmp_path / "log.tar"), str(tmp_path / "receipt")
+    assert main(["audit", "export", str(log), "--out", out, "--receipts", receipt]) == 0
+    assert capsys.readouterr().out == f"{out}: 1 file of the log, 11 records\n"
+    assert main(["audit", "verify", out]) == 0
+    assert "receipts matched: 1 of 1" in capsys.readouterr().out
+    assert main(["audit", "show", out]) == 0
+    assert "session 1 opened" in capsys.readouterr().out
+    assert main(["audit", "export", str(log), "--out", out]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_redacted_export_verifies_as_what_it_is(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "one.tar")
+    assert main(["audit", "export", str(log), "--out", out, "--redacted", "--session", "1"]) == 0
+    assert main(["audit", "verify", out, "--redacted"]) == 0
+    assert main(["audit", "verify", out]) == 1
+    assert "I19" in capsys.readouterr().out
+    assert main(["audit", "export", str(log), "--out", out + "2", "--session", "1"]) == 2
+    assert "add --redacted" in capsys.readouterr().err
+
+
+def test_the_report_answers_in_text_json_and_html(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hour = ["--from", "2026-01-01T00:00", "--to", "2026-01-01T01:00+00:00"]
+    assert main(["audit", "report", str(log), *hour]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == " 1. Was any sound sent between 2026-01-01 00:00:00 and 2026-01-01 01:00:00 UTC?"
+    assert out[1].startswith("    YES: 1 session, together at most 64,000 bytes (2.0 s of sound).")
+    assert main(["audit", "report", str(log), "--json"]) == 0
+    assert [answer["number"] for answer in json.loads(capsys.readouterr().out)["answers"]] == list(range(1, 23))
+    assert main(["audit", "report", str(log), "--html", str(tmp_path / "r.html")]) == 0
+    assert capsys.readouterr().out == ""
+    assert "<h1>What this device let out</h1>" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["report", "LOG", "--from", "yesterday"], 2, "expected UTC like 2026-11-21T02:00"),
+        (["report", "LOG", "--from", "2026-02-01T00:00"], 2, "--from is later than --to"),
+        (["report", "LOG", "--html", "no/such/folder/r.html"], 74, "cannot be written: No such file"),
+        (["export", "LOG", "--out", "no/such/folder/x.tar"], 74, "cannot be written"),
+        (["report", "LOG/device.vkey"], 2, "not an archive"),
+    ],
+)
+def test_what_cannot_be_reported_is_named(
+    log: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, complaint: str
+) -> None:
+    assert main(["audit", *(argument.replace("LOG", str(log)) for argument in arguments)]) == code
+    assert complaint in capsys.readouterr().err
+
+
+def test_findings_say_what_showed_them(capsys: pytest.CaptureFixture[str]) -> None:
+    log = VECTORS / "I20b"
+    key = json.loads((VECTORS / "expected.json").read_text())["I20b"]["key"]
+    assert main(["audit", "verify", str(log), "--key", key]) == 0
+    assert "seen by" not in capsys.readouterr().out
+    assert main(["audit", "verify", str(log), "--key", key, "--receipts", str(log / "receipts.txt")]) == 1
+    out = capsys.readouterr().out
+    assert "seen by the log and the key alone: 0; only by checkpoints kept elsewhere: 1" in out

@@ -52,11 +52,14 @@ def lines(*, epoch: int = 1, first: int = 0, at: int = 50_000, sid: int = 1, pas
     ]  # fmt: skip
 
 
-def found(sequence: Lines) -> list[tuple[str, int]]:
-    """(invariant, line) of each finding."""
+def found(sequence: Lines, *, seals: bool = True) -> list[tuple[str, int]]:
+    """(invariant, line) of each finding. `seals`: between records of different times put the seal that belongs there."""
     findings: list[tuple[str, int]] = []
     rules = Rules(lambda invariant, where, _: findings.append((invariant, int(where))))
     for number, record in enumerate(sequence, 1):
+        before = sequence[number - 2]
+        if seals and number > 1 and "t" in record and "t" in before and record["t"] != before["t"]:
+            rules.take({"k": "seal"}, "0")
         if record["k"] == "head":
             rules.begin_file(after_missing=number == 1 and record["first"] != 0)
         rules.take(record, str(number))
@@ -142,6 +145,23 @@ def test_one_change(what: str, change: Change, expected: list[tuple[str, int]]) 
     assert found(sequence) == expected, what
 
 
+def test_records_of_different_times_have_a_seal_between_them() -> None:
+    sequence = lines()
+    del sequence[12]  # the seal behind the close
+    assert found(sequence, seals=False) == [("I5", 13)]
+    sequence[12] |= {"t": sequence[11]["t"], "w": sequence[11]["w"]}
+    assert found(sequence, seals=False) == []
+    sequence[12]["w"] = int(sequence[11]["w"]) + 1
+    assert found(sequence, seals=False) == [("I5", 13)]
+
+
+def test_a_file_that_was_pruned_has_fewer_seals() -> None:
+    sequence = lines()
+    sequence[5:7] = [{"k": "cut"}] * 2
+    del sequence[12]
+    assert found(sequence, seals=False) == []
+
+
 def two_files(**gap: Value) -> Lines:
     later = lines(epoch=2, first=9, at=60_000, sid=2, passed=50_000)
     later[2].update({"why": "crash", "ms": 5_000} | gap)
@@ -152,13 +172,16 @@ def test_two_files_in_a_row() -> None:
     assert found(two_files()) == []
 
 
+EARLIER = both(*(put(line, t=54_999, w=1_767_225_655) for line in range(17, 23)))  # the second start's whole group
+
+
 @pytest.mark.parametrize(
     ("what", "change", "expected"),
     [
         ("the gap names a session that was closed", put(18, open=1), [("I8", 18)]),
         ("a wake id of the file before", both(put(24, wid=51_990), put(25, wid=51_990)), [("I7", 24)]),
         ("the quota of both files", put(19, hour=1), [("I10", 25)]),
-        ("time runs backwards in one boot", put(17, t=54_999), [("I12", 17)]),
+        ("time runs backwards in one boot", EARLIER, [("I12", 17)]),
         ("a latched fault ends with its file", insert(14, k="fault", latch=True, **LATER), []),
     ],
 )

@@ -1,46 +1,80 @@
-"""`wakeword audit verify|show`: check an evidence log, or read it."""
+"""`wakeword audit verify|show|report|export`: check an evidence log, read it, answer from it, hand it on."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from wakeword.errors import CHECK_FAILED, ConfigError
+from wakeword.errors import CHECK_FAILED, ConfigError, Fatal
 from wakeword.evidence import note, report
 from wakeword.evidence.device import VKEY_NAME
 from wakeword.evidence.kept import read_notes
-from wakeword.evidence.verify import Result, verify
+from wakeword.evidence.segment import file_name
+from wakeword.evidence.verify import Result, read_files, verify
 
 EXAMPLES = """examples:
   wakeword audit verify ~/.local/state/wakeword/evidence
   wakeword audit verify LOG --key device.vkey.from-the-box --receipts ~/receipts --witness service.vkey
   wakeword audit verify LOG --all --json
   wakeword audit show LOG
+  wakeword audit report LOG --html report.html --from 2026-11-21T02:00 --to 2026-11-21T03:00
+  wakeword audit export LOG --out evidence.tar --receipts ~/receipts
+  wakeword audit export LOG --out session-12.tar --redacted --session 12
 
-Exit codes: 0 everything holds, 1 at least one finding, 2 nothing to check (no log, no key)."""
+DIR may also be an archive that `export` wrote. Exit codes: 0 everything holds, 1 at least one finding, 2 nothing to
+check (no log, no key)."""
+
+COMMANDS = {
+    "verify": "check every record, seal and rule; list what does not hold",
+    "show": "print what happened, in order, and how much of each day is accounted for",
+    "report": "answer an auditor's questions, those that no log can answer included",
+    "export": "pack log, keys, receipts, settings and the verifiers into one archive",
+}
+MOST_FINDINGS = 200  # that are printed: a log of another key has thousands
+
+
+@dataclass
+class Source:
+    """A log that was asked about, wherever it lay."""
+
+    folder: Path
+    device: note.Key
+    pinned: bool  # the device key was given, not found
+    receipts: str = ""
+    witnesses: list[note.Key] = field(default_factory=list)
+    policy: str = ""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `wakeword audit`."""
     parser.epilog = EXAMPLES
-    doing = parser.add_subparsers(dest="doing", metavar="verify|show", required=True)
-    for name, help_ in (
-        ("verify", "check every record, seal and rule; list what does not hold"),
-        ("show", "print what happened, in order, and how much of each day is accounted for"),
-    ):
+    doing = parser.add_subparsers(dest="doing", metavar="|".join(COMMANDS), required=True)
+    for name, help_ in COMMANDS.items():
         command = doing.add_parser(
             name, help=help_, description=help_[0].upper() + help_[1:] + ".", epilog=EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        command.add_argument("directory", metavar="DIR", type=Path, help="folder with 00000001.seg and so on")
+        command.add_argument(
+            "directory", metavar="DIR", type=Path, help="folder with 00000001.seg and so on, or an archive of `export`"
+        )
         command.add_argument("--key", metavar="VKEY|FILE", help="the device's public key (default: device.vkey in DIR)")
-        command.add_argument("--json", action="store_true", help="for a program: one object (show: one a line)")
+        command.add_argument(
+            "--redacted", action="store_true",
+            help="export: reduce all records but those of --session to hashes; else: DIR is such a copy",
+        )  # fmt: skip
+        if name != "export":
+            command.add_argument("--json", action="store_true", help="for a program: one object (show: one a line)")
         if name == "show":
             command.add_argument("--beats", action="store_true", help="heartbeats too")
             continue
-        command.add_argument("--all", action="store_true", help="check every signature, not one a file and session")
         command.add_argument(
             "--receipts", metavar="F", type=Path, help="checkpoints kept elsewhere: a file, or a folder of them"
         )
@@ -48,27 +82,88 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             "--witness", metavar="VKEY|FILE", action="append", default=[],
             help="key of a service whose cosignature on receipts counts",
         )  # fmt: skip
+        _particular(name, command)
+
+
+def _particular(name: str, command: argparse.ArgumentParser) -> None:
+    if name == "verify":
+        command.add_argument("--all", action="store_true", help="check every signature, not one a file and session")
+    if name == "report":
+        command.add_argument("--html", metavar="F", type=Path, help="write the report as one page")
+        command.add_argument("--from", dest="since", metavar="TIME", help="UTC, 2026-11-21T02:00 (default: the start)")
+        command.add_argument("--to", dest="until", metavar="TIME", help="UTC (default: the end)")
+    if name == "export":
+        command.add_argument(
+            "--out", metavar="F", type=Path, required=True, help="the archive to write; must not exist"
+        )
+        command.add_argument("--policy", metavar="F", type=Path, help="the settings to enclose, as text")
+        command.add_argument(
+            "--session", metavar="N", type=int, action="append", default=[], help="with --redacted: leave this one in"
+        )
 
 
 def execute(given: argparse.Namespace) -> int:
     """Check; print; 0 or 1."""
-    if not given.directory.is_dir():
-        raise ConfigError("no such folder", where=str(given.directory))
-    return _verify(given) if given.doing == "verify" else _show(given)
+    with _source(given) as source:
+        return {"verify": _verify, "show": _show, "report": _report, "export": _export}[given.doing](given, source)
 
 
-def _verify(given: argparse.Namespace) -> int:
-    receipts = _receipts(given.receipts) if given.receipts else ""
-    if given.receipts and not read_notes(receipts).checkpoints:
+@contextmanager
+def _source(given: argparse.Namespace) -> Iterator[Source]:
+    if given.directory.is_dir():
+        yield _complete(given, given.directory, "")
+    elif given.directory.is_file():
+        from wakeword.evidence.export import unpack
+
+        packed = unpack(given.directory)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in packed.files.items():
+                (Path(folder) / name).write_bytes(content)
+            source = _complete(given, Path(folder), packed.key)
+            source.receipts = "\n\n".join(filter(None, [source.receipts, packed.receipts]))
+            source.witnesses += [note.Key.from_vkey(key) for key in packed.witnesses if given.witness == []]
+            source.policy = packed.policy
+            yield source
+    else:
+        raise ConfigError("no such folder or archive", where=str(given.directory))
+
+
+def _complete(given: argparse.Namespace, folder: Path, found: str) -> Source:
+    device, pinned = _device(given, folder, found)
+    receipts = _receipts(given.receipts) if getattr(given, "receipts", None) else ""
+    if receipts and not read_notes(receipts).checkpoints:
         hint = "expected signed checkpoints: origin, size, root, an empty line, and lines that begin with a dash"
         raise ConfigError("no checkpoint in it", where=str(given.receipts), hint=hint)
-    result = _checked(given, receipts, [_key(text) for text in given.witness], every=given.all)
+    return Source(folder, device, pinned, receipts, [_key(text) for text in getattr(given, "witness", [])])
+
+
+def _device(given: argparse.Namespace, folder: Path, found: str) -> tuple[note.Key, bool]:
+    """The device key, and whether it was given."""
+    if given.key:
+        return _key(given.key), True
+    beside = folder / VKEY_NAME
+    if not found and not beside.exists():
+        raise ConfigError("no device key", where=str(beside), hint="give --key with the device's public key")
+    text = "the key was found beside the log: who could rewrite one could rewrite both; pin it with --key"
+    print(f"wakeword: {text}", file=sys.stderr)
+    return _key(found or str(beside)), False
+
+
+def _checked(source: Source, *, every: bool = False, redacted: bool = False) -> Result:
+    try:
+        return verify(source.folder, source.device, source.receipts, source.witnesses, every=every, redacted=redacted)
+    except FileNotFoundError as error:
+        raise ConfigError(str(error), where=str(source.folder)) from error
+
+
+def _verify(given: argparse.Namespace, source: Source) -> int:
+    result = _checked(source, every=given.all, redacted=given.redacted)
     print(json.dumps(report.as_json(result)) if given.json else _as_text(result))
     return CHECK_FAILED if result.findings else 0
 
 
-def _show(given: argparse.Namespace) -> int:
-    result = _checked(given, "", [], every=False)
+def _show(given: argparse.Namespace, source: Source) -> int:
+    result = _checked(source, redacted=given.redacted)
     for moment, record, sentence in report.timeline(result, beats=given.beats):
         print(json.dumps(record | {"utc": moment, "says": sentence}) if given.json else f"{moment}  {sentence}")
     if not given.json:
@@ -80,21 +175,85 @@ def _show(given: argparse.Namespace) -> int:
     return CHECK_FAILED if result.findings else 0
 
 
-def _checked(given: argparse.Namespace, receipts: str, witnesses: list[note.Key], *, every: bool) -> Result:
-    if given.key:
-        device = _key(given.key)
-    else:
-        beside = given.directory / VKEY_NAME
-        if not beside.exists():
-            hint = "give --key with the device's public key"
-            raise ConfigError("no device key", where=str(beside), hint=hint)
-        device = _key(str(beside))
-        text = "the key was found beside the log: who could rewrite one could rewrite both; pin it with --key"
-        print(f"wakeword: {text}", file=sys.stderr)
+def _report(given: argparse.Namespace, source: Source) -> int:
+    from wakeword.evidence.answers import Asked, answers, bounds
+
+    result = _checked(source, every=True, redacted=given.redacted)
+    first, last = bounds(result)
+    asked = Asked(result, _seconds(given.since, first), _seconds(given.until, last), _known_code(), source.pinned)
+    if asked.from_s > asked.to_s:
+        raise ConfigError("--from is later than --to", where=f"{given.since} {given.until}")
+    found = answers(asked)
+    if given.html:
+        from wakeword.evidence.page import html
+
+        _write(given.html, html(result, found, pinned=source.pinned).encode())
+    if given.json:
+        print(json.dumps({**report.as_json(result), "answers": [asdict(answer) for answer in found]}))
+    elif not given.html:
+        for answer in found:
+            print(f"{answer.number:>2}. {answer.question}\n    {answer.sure.upper()}: {answer.answer}")
+    return CHECK_FAILED if result.findings else 0
+
+
+def _export(given: argparse.Namespace, source: Source) -> int:
+    from wakeword.evidence.export import Packed, pack
+    from wakeword.evidence.redact import RecordError, redacted
+
+    if given.out.exists():
+        raise ConfigError("exists already", where=str(given.out), hint="name another file")
+    if given.session and not given.redacted:
+        raise ConfigError("--session chooses what a redacted copy keeps", where="--session", hint="add --redacted")
+    result = _checked(source)
+    files = read_files(source.folder)
     try:
-        return verify(given.directory, device, receipts, witnesses, every=every)
-    except FileNotFoundError as error:
-        raise ConfigError(str(error), where=str(given.directory)) from error
+        files = redacted(files, set(given.session)) if given.redacted else files
+    except RecordError as error:
+        hint = "`wakeword audit verify` says where; without --redacted it can be exported as it is"
+        raise ConfigError(f"a log that is not in form cannot be redacted: {error}", hint=hint) from error
+    named = {file_name(epoch): content for epoch, content in files.items()}
+    policy = _read(given.policy) if given.policy else source.policy
+    witnesses = [key.vkey() for key in source.witnesses]
+    packed = Packed(named, source.device.vkey(), source.receipts, witnesses, policy)
+    code = sorted({str(entry.record["code"]) for entry in result.entries if entry.record["k"] == "key"})
+    policies = [entry.record for entry in result.entries if entry.record["k"] == "policy"]
+    models = sorted({str(policy[stage]) for policy in policies for stage in ("m1", "m2")})
+    facts = {
+        "findings": len(result.findings), "redacted": given.redacted, "sessions": sorted(given.session),
+        "code_sha256": code, "installed_code_sha256": list(_known_code()), "models": models,
+    }  # fmt: skip
+    _write(given.out, pack(packed, result, facts))
+    print(f"{given.out}: {_many(len(named), 'file')} of the log, {_many(result.size, 'record')}")
+    return 0
+
+
+def _known_code() -> dict[str, str]:
+    """SHA-256 of the gate's code that is installed here -> its name."""
+    from wakeword import __version__
+    from wakeword.gate import code_sha256
+
+    return {code_sha256(): f"that of wakeword {__version__} as installed here"}
+
+
+def _seconds(text: str | None, otherwise: int) -> int:
+    if text is None:
+        return otherwise
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("not a time", where=text, hint="expected UTC like 2026-11-21T02:00") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing; a disk that is full is said, and exits with 74."""
+    new = path.with_name(path.name + ".part")
+    try:
+        new.write_bytes(content)
+        os.replace(new, path)  # noqa: PTH105  the same thing, in fewer words
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Fatal(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
 def _key(given: str) -> note.Key:
@@ -124,7 +283,14 @@ def _as_text(result: Result) -> str:
     extent = f"{_many(result.size, 'record')}, {_many(files, 'file')}"
     lines = [f"log {result.origin}: {extent}, root {note.encode64(result.root)}", ""]
     lines += [*_sessions(result), "", *_days(result), ""]
-    lines += [f"{finding.invariant:<4} {finding.where:<16} {finding.what}" for finding in result.findings]
+    shown = result.findings[:MOST_FINDINGS]
+    lines += [f"{finding.invariant:<4} {finding.where:<16} {finding.what}" for finding in shown]
+    if len(shown) < len(result.findings):
+        lines += [f"… and {len(result.findings) - len(shown)} more: --json has all"]
+    anchors = sum(finding.invariant == "I20" for finding in result.findings)
+    if result.findings:
+        alone = len(result.findings) - anchors
+        lines += [f"seen by the log and the key alone: {alone}; only by checkpoints kept elsewhere: {anchors}"]
     lines += [f"ignored: {ignored}" for ignored in result.receipts_ignored]
     verdict = (
         f"FAILED: {_many(len(result.findings), 'finding')}" if result.findings else "PASSED: invariants I1 to I20 hold"

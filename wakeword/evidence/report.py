@@ -68,8 +68,8 @@ def days(result: Result) -> list[Day]:
         date = moment(wall_s)[:10]
         return table.setdefault(date, Day(date))
 
-    for start_s, end_s, muted in _covered(result):
-        for from_s, seconds in _by_day(start_s, end_s):
+    for start_s, end_s, muted in stretches(result):
+        for from_s, seconds in by_day(start_s, end_s):
             day = day_of(from_s)  # a clock that was set back passes the same hours twice
             day.covered_s = min(DAY_S, day.covered_s + seconds)
             day.muted_s = min(DAY_S, day.muted_s + (seconds if muted else 0))
@@ -84,8 +84,8 @@ def days(result: Result) -> list[Day]:
     return [table[date] for date in sorted(table)]
 
 
-def _covered(result: Result) -> Iterator[tuple[int, int, bool]]:
-    """(from, to, was it muted), wall seconds."""
+def stretches(result: Result) -> Iterator[tuple[int, int, bool]]:
+    """(from, to, was it muted): the time that neighbouring records vouch for, wall seconds."""
     last_s: int | None = None
     muted = False
     for entry in result.entries:
@@ -100,7 +100,7 @@ def _covered(result: Result) -> Iterator[tuple[int, int, bool]]:
         muted = bool(record["on"]) if record["k"] == "mute" else muted
 
 
-def _by_day(start_s: int, end_s: int) -> Iterator[tuple[int, int]]:
+def by_day(start_s: int, end_s: int) -> Iterator[tuple[int, int]]:
     """The stretch cut at midnights: (from, seconds)."""
     while start_s < end_s:
         until = min(end_s, (start_s // DAY_S + 1) * DAY_S)

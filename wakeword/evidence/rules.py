@@ -22,6 +22,10 @@ WHOLE_WINDOW = ("end", "cap_b", "cap_ms", "rate", "stop")  # ends at which the w
 
 HIDDEN: Record = {"k": "cut"}
 
+def _at_once(record: Record, other: Record) -> bool:
+    return (record["t"], record["w"]) == (other["t"], other["w"])
+
+
 Report = Callable[[str, str, str], None]  # invariant, where, what
 
 
@@ -113,8 +117,10 @@ class Rules:
         self._totals, self._meters = _Totals(None, None), {}
 
     def _group(self, kind: str, record: Record, where: str) -> None:
-        """I5: an open directly after its wake, a seal directly after the open."""
+        """I5: an open directly after its wake, a seal directly after the open; one group, one moment."""
         before = self._before.get("k")
+        if "t" in self._before and "t" in record and not self._hidden and not _at_once(self._before, record):
+            self.report("I5", where, "records of different times under one seal: the seal between them is gone")
         if before == "open" and kind != "seal":
             self.report("I5", where, "an open record is not sealed by itself: audio could pass before it was on disk")
         elif before == "wake" and kind != "open":
