@@ -49,14 +49,14 @@ def test_a_table_that_says_something_else_is_found_out(run: Run) -> None:
 @pytest.mark.parametrize(
     ("told", "equal"),
     [
-        (("computer", 2.32, 0.5, 0.8359), True),  # rounded once from 0.83585, here from 0.835849
+        (("computer", 2.32, 0.5, 0.8359), True),  # rounded from 0.8358501, and six digits of it
         (("computer", 2.32, 0.5, 0.8360), False),
         (("computer", 2.33, 0.5, 0.8358), False),
         (("jarvis", 2.32, 0.5, 0.8358), False),
     ],
 )
 def test_two_rows_are_the_same_as_far_as_both_tell(told: equality.Row, equal: bool) -> None:
-    assert equality.same(("computer", 2.32, 0.5, 0.835849), told) == equal
+    assert equality.same(("computer", 2.32, 0.5, 0.835850), told) == equal
 
 
 def test_more_recordings_than_there_are_is_refused(run: Run) -> None:
