@@ -53,7 +53,7 @@ def lines(*, epoch: int = 1, first: int = 0, at: int = 50_000, sid: int = 1, pas
 
 
 def found(sequence: Lines, *, seals: bool = True) -> list[tuple[str, int]]:
-    """(invariant, line) of each finding. `seals`: between records of different times put the seal that belongs there."""
+    """(invariant, line) of each finding. `seals`: put a seal between records of different times, as belongs there."""
     findings: list[tuple[str, int]] = []
     rules = Rules(lambda invariant, where, _: findings.append((invariant, int(where))))
     for number, record in enumerate(sequence, 1):
