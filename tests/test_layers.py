@@ -14,11 +14,12 @@ PACKAGE = Path(wakeword.__file__).parent
 
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
-    "errors", "events", "settings", "notices", "messages", "statusline", "sandbox", "forbidden",
+    "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox", "forbidden",
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
+    "ovos", "openwakeword", "wyoming",
     "service", "uplink",
-    "config", "places", "supervise", "plan", "display", "demo", "eval", "bench", "ordeal",
+    "config", "places", "supervise", "plan", "join", "prepare", "display", "demo", "eval", "bench", "ordeal",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily
@@ -33,6 +34,7 @@ RESERVED = {
     "yaml": {"bench", "config", "demo", "eval", "model", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
+    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "pymicro_wakeword": {"peers"}, "openwakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip
 
@@ -115,6 +117,7 @@ def test_the_pipeline_is_pure() -> None:
             "math",
             "numpy",
             "pathlib",
+            "types",
             "typing",
             "wakeword",
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from wakeword.errors import ConfigError, SourceError
 from wakeword.events import RATE_HZ, Event, Verdict
+from wakeword.names import canonical
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.replay import TAIL_UNITS
@@ -20,7 +20,6 @@ Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]
 
 PIECE_S = 1  # of a long chunk, heard at a time: others get their turn in between
-_VERSION = re.compile(r"_v\d+(\.\d+)*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ def resolve(names: list[str] | None, words: list[str]) -> dict[str, str]:
             raise ConfigError(f"no word {name[:64]!r} here", hint=f"there is {', '.join(words)}")
         asked.setdefault(word, name)
     return asked
-
-
-def canonical(name: str) -> str:
-    """A word's name as manifests have it: lower case, underscores, without the version in a file's name."""
-    return _VERSION.sub("", re.sub(r"[\s-]+", "_", name.strip().lower()))
 
 
 class Stream:
