@@ -40,6 +40,12 @@ def verdicts(samples: Int16, *words: str) -> list[Verdict]:
 
 
 @pytest.fixture(scope="module")
+def room(room: Int16) -> Int16:
+    """The room's beginning: a wake of “computer”, the near-miss, a wake of “jarvis”."""
+    return room[: 24 * RATE_HZ]
+
+
+@pytest.fixture(scope="module")
 def wake(room: Int16) -> Explanation:
     return explained(room, "jarvis")[0]
 
@@ -209,6 +215,24 @@ def test_the_command_prints_the_verdict_and_writes_page_and_picture(
     assert Path(line["html"]).read_text("utf-8").startswith("<!doctype html>")
     assert Path(line["png"]).read_bytes().startswith(b"\x89PNG")
     assert sorted(map(str, out.iterdir())) == sorted([line["html"], line["png"]])
+
+
+def test_with_a_configuration_its_words_and_thresholds_are_explained(
+    hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "wakeword.yaml"
+    config.write_text("words: [{model: jarvis, stage1: 0.4, stage2: 1.0}]\n")
+    given = ["explain", str(hostile), "--config", str(config), "--out", str(tmp_path), "--json"]
+    assert main(given) == 0
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["word"], line["threshold_stage1"], line["threshold_stage2"], line["woke"]) == (
+        "jarvis",
+        0.4,
+        1.0,
+        False,
+    )
+    assert main([*given, "--word", "alexa"]) == 2
+    assert "the words are those of the configuration" in capsys.readouterr().err
 
 
 def test_the_page_runs_asks_for_nothing_and_shows_hostile_names_as_text(

@@ -8,15 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wakeword.cli.words import add_words, configured, open_detector
 from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
     from wakeword.eval.explain import Explanation
+    from wakeword.pipeline.pipeline import Detector
+    from wakeword.settings import SessionSettings
 
 EPILOG = """examples:
   wakeword explain morning.wav                          every shipped word; writes morning.explain.html
   wakeword explain morning.wav --word jarvis --png      and morning.jarvis.png, without a browser
   wakeword explain long.flac --word jarvis --at 1325.5  the moment at 22:05.5
+  wakeword explain morning.wav --config wakeword.yaml   with the daemon's own words and thresholds
   wakeword explain morning.wav --model models/garden --json
 
 exit codes: 0 done (woken or not), 2 bad usage or model, 3 the recording cannot be read"""
@@ -26,9 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.epilog = EPILOG
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording")
-    parser.add_argument("--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all)")
-    parser.add_argument("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
-    parser.add_argument("--point", default="default", choices=["strict", "default", "keen"], help="operating point")
+    add_words(parser)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="words, thresholds, sessions as `wakeword run` has them"
+    )
     parser.add_argument("--at", type=float, metavar="SECONDS", help="this moment (default: the most telling one)")
     parser.add_argument("--channel", type=int, help="take this channel, counted from 0 (default: mix)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the page goes (default: here)")
@@ -38,27 +43,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(given: argparse.Namespace) -> int:
     """Explain, print, write."""
+    from wakeword.eval.corpus import plain
     from wakeword.eval.explain import explain
     from wakeword.eval.explain_page import explain_page
     from wakeword.eval.picture import write_png
-    from wakeword.model import shipped_words
-    from wakeword.pipeline.pipeline import Detector
     from wakeword.source.file import FileSource
 
     if given.at is not None and not 0 <= given.at < 1e6:
         raise ConfigError(f"--at {given.at:g} is no moment of a recording", hint="seconds since its beginning")
-    detector = Detector.load(*([*(given.word or []), *(given.model or [])] or shipped_words()), point=given.point)
+    detector, session = _detector(given)
     with FileSource(given.file, given.channel) as source:  # unreadable files end here, warnings are said once
         for _ in source:
             pass
         for warning in source.warnings:
             print(f"wakeword: {warning}", file=sys.stderr)
-    found = explain(str(given.file), lambda: FileSource(given.file, given.channel), detector, given.at)
+    found = explain(str(given.file), lambda: FileSource(given.file, given.channel), detector, given.at, session)
     page = given.out / f"{given.file.stem}.explain.html"
     try:
         given.out.mkdir(parents=True, exist_ok=True)
         page.write_text(explain_page(found), "utf-8")
-        pictures = [given.out / f"{given.file.stem}.{each.word}.png" for each in found] if given.png else []
+        pictures = [given.out / f"{given.file.stem}.{plain(each.word)}.png" for each in found] if given.png else []
         for each, picture in zip(found, pictures, strict=False):
             write_png(each, picture)
     except OSError as error:
@@ -68,6 +72,18 @@ def execute(given: argparse.Namespace) -> int:
     if not given.json:
         print(f"written: {', '.join(map(str, [page, *pictures]))}")
     return 0
+
+
+def _detector(given: argparse.Namespace) -> tuple[Detector, SessionSettings]:
+    from wakeword.pipeline.pipeline import Detector
+    from wakeword.settings import SessionSettings
+
+    if not given.config:
+        return open_detector(given), SessionSettings()
+    if given.word or given.model or given.stage1:
+        raise ConfigError("the words are those of the configuration", where="--config")
+    models, points, session = configured(given.config)
+    return Detector(models, points), session
 
 
 def _print(given: argparse.Namespace, found: Explanation, page: Path, picture: Path | None) -> None:

@@ -65,13 +65,17 @@ class Explanation:
 
 
 def explain(
-    file: str, blocks: Callable[[], Iterable[Int16]], detector: Detector, at_s: float | None = None
+    file: str,
+    blocks: Callable[[], Iterable[Int16]],
+    detector: Detector,
+    at_s: float | None = None,
+    session: SessionSettings = SessionSettings(),  # noqa: B008 - frozen
 ) -> list[Explanation]:
     """One explanation for each word of the detector, in its order. `blocks` begins the recording anew each time.
 
     `at_s` asks about the moment nearest to it, in seconds; without it each word's most telling one is taken.
     """
-    heard = hear(blocks(), detector, SessionSettings())
+    heard = hear(blocks(), detector, session)
     return [_explained(file, blocks, detector, heard, number, at_s) for number in range(len(detector.models))]
 
 
