@@ -11,6 +11,7 @@ from evidence_room import M1, M2, HandClock, Room, policy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wakeword.clerk import Clerk
 from wakeword.evidence.record import Record
 from wakeword.evidence.store import Evidence
 from wakeword.messages import (
@@ -30,6 +31,7 @@ from wakeword.messages import (
     Wake,
 )
 from wakeword.messages import State as StateMessage
+from wakeword.notices import Ailment, Collect, Collecting, Count, Sent, Stats, Trouble, UplinkWalls, Walls
 from wakeword.states import (
     DRAIN_BYTES,
     DRAIN_MS,
@@ -144,7 +146,8 @@ def desk(room: Room) -> Desk:
 def make_desk(room: Room, **rules: int | str) -> Desk:
     evidence = room.start(**rules)  # type: ignore[arg-type]  # rules of a policy
     outside = HandOutside(room.clock)
-    return Desk(room, evidence, outside, Gate(evidence, outside, policy(**rules)))
+    clerk = Clerk(room.clock.boot_ms(), "nft", stats=True)
+    return Desk(room, evidence, outside, Gate(evidence, outside, policy(**rules), clerk))
 
 
 def audio(wake: Wake, count: int = 0, samples: int = 160) -> Audio:
@@ -163,6 +166,14 @@ PRODUCT = """
     stop      same    same    DRAIN   same    same
     stop_old  same    same    same    same    same
     base      same    same    same    same    same
+    walls     fault   noted   noted   noted   same
+    trouble   fault   noted   noted   noted   same
+    collect   fault   noted   noted   noted   same
+    stats     fault   noted   fault   noted   same
+    up_walls  noted   noted   noted   noted   same
+    sent_odd  fault   fault   fault   fault   same
+    count     noted   noted   same    same    same
+    to_listen fault   fault   fault   fault   same
     broken    fault   fault   fault   fault   same
 """
 ROWS = [line.split() for line in PRODUCT.strip().splitlines()]
@@ -176,7 +187,10 @@ def test_product_of_states_and_messages(desk: Desk, state: State, row: list[str]
     before, sent = len(desk.after()), len(desk.outside.pcm)
     messages = {
         "hello": HELLO, "tick": Tick(100, 1, 1), "wake": desk.wake(), "audio": audio(wake), "end": End(wake.wake_id),
-        "end_other": End(7), "stop": Stop(1), "stop_old": Stop(9), "base": Base(3),
+        "end_other": End(7), "stop": Stop(1), "stop_old": Stop(9), "base": Base(3), "walls": Walls(*[97] * 12),
+        "trouble": Trouble(Ailment.ZEROS), "collect": Collect(Collecting.ON, 0, 9), "stats": Stats(1, 2, 3, 4, 5, 6, 7),
+        "up_walls": UplinkWalls(*[97] * 12), "sent_odd": Sent(99, 0), "count": Count(1, 2, 3, 4),
+        "to_listen": StateMessage(Answer.GRANTED, Reason.NONE, 1),
     }  # fmt: skip
     if incoming == "broken":
         desk.gate.broken("frame")
@@ -190,6 +204,10 @@ def test_product_of_states_and_messages(desk: Desk, state: State, row: list[str]
     elif expected == "same":
         assert (desk.gate.state, records) == (state, [])
         assert len(desk.outside.pcm) - sent == (320 if (incoming, state) == ("audio", State.OPEN) else 0)
+    elif expected == "noted":
+        kinds = {"trouble": "fault", "up_walls": "walls", "count": "kcount"}
+        assert (desk.gate.state, records) == (state, [kinds.get(incoming, incoming)])
+        assert len(desk.outside.pcm) == sent
     else:
         assert desk.gate.state is State[expected]
         assert records == {"OPEN": ["wake", "open"], "CLOSED": ["close"], "DRAIN": ["close"]}[expected] * (
@@ -276,6 +294,49 @@ def test_a_denied_wake_is_used_up_too(desk: Desk) -> None:
     desk.outside.mute = False
     desk.gate.hear(wake)
     assert desk.last()["code"] == "stale"
+
+
+def test_silence_is_told_as_a_gap_unless_it_was_muted(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    desk.gate.hear(Tick(100, 0, 0))
+    desk.room.clock.turn(7_000)
+    desk.gate.hear(Tick(100, 0, 0))
+    assert [(record["why"], record["ms"]) for record in desk.after()] == [("listen", 7_000)]
+    for mute in (True, False):
+        desk.outside.mute = mute
+        desk.gate.advance()
+        desk.room.clock.turn(9_000 if mute else 1_000)
+    desk.gate.hear(Tick(100, 0, 0))
+    assert [record["k"] for record in desk.after()] == ["gap", "mute", "mute"]
+
+
+def test_a_report_is_written_down_and_then_passed_on_as_it_is(desk: Desk) -> None:
+    stats = Stats(20_000, 3, -4, 5, -6, 1_000, 2_000)
+    desk.gate.hear(HELLO)
+    desk.outside.uplink_alive = False
+    desk.gate.hear(stats)
+    assert (desk.last()["k"], desk.outside.uploaded) == ("stats", [])
+    desk.room.clock.turn(86_400_000)
+    desk.outside.uplink_alive = True
+    desk.gate.hear(stats)
+    assert desk.outside.uploaded == [stats]
+
+
+def test_a_meter_that_ends_is_told_and_nothing_latches(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    desk.gate.meter_gone()
+    assert (desk.last()["code"], desk.last()["latch"], desk.gate.state) == ("meter", False, State.CLOSED)
+
+
+def test_each_open_proves_growth_from_what_the_service_holds(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    desk.gate.hear(Base(4))
+    desk.gate.hear(Base(5))  # a second one before any session is not looked at
+    desk.gate.hear(desk.wake())
+    head = desk.outside.uploaded[0]
+    assert isinstance(head, Open)
+    sizes = head.base, int(head.checkpoint.split("\n")[1])
+    assert (sizes, len(head.proof)) == ((4, 8), 1)
 
 
 def test_so_many_stale_wakes_end_the_gate(desk: Desk) -> None:
