@@ -41,7 +41,7 @@ from wakeword.ordeal.life import MODEL1, MODEL2, BrokenPromiseError
 from wakeword.settings import GateSettings, to_json
 
 KILLS_A_LOG = 25
-LONGEST = 1.8  # a gate lives up to so many times what the one before needed until its first sample came out
+LONGEST = 1.4  # a gate lives up to so many times what the one before needed until its first sample came out
 FIRST_S, MOST_S = 0.2, 5.0
 PATIENCE_S = 0.02  # the next wake comes when the last session is over, or when nothing came of it
 CLOSES = HEADER.pack(Close.TYPE, 1, 0, 16)
@@ -116,7 +116,7 @@ def _one(log: Log, draw: random.Random, counts: Counter[str], needed_s: float) -
     for descriptor in {end for pipe in pipes for end in pipe} - set(theirs):
         os.close(descriptor)
     hold_against(log, came, counts)
-    return min(MOST_S, 0.9 * needed_s + 0.1 * first_s if first_s else needed_s * 1.02)
+    return min(MOST_S, 0.9 * needed_s + 0.1 * first_s if first_s else needed_s * 1.01)
 
 
 def _talk(to_gate: int, at_uplink: int, draw: random.Random, for_s: float) -> tuple[bytes, float]:
