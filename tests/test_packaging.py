@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import wakeword
+from wakeword.evidence.export import TOOLS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
@@ -17,13 +18,14 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 def test_every_package_is_listed() -> None:
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
     code = {".".join(path.relative_to(REPOSITORY).parent.parts) for path in (REPOSITORY / "wakeword").rglob("*.py")}
-    assert listed == code | {"wakeword.configs", "wakeword.data", "wakeword.models"}
+    assert listed == code | {f"wakeword.{folder}" for folder in ("configs", "data", "docs", "models", "scripts")}
 
 
 def test_every_other_file_of_the_package_is_carried() -> None:
     carried = {
         path
         for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items()
+        if package != "wakeword.docs"  # of which only what an export encloses is carried
         for pattern in patterns
         for path in _folder(package).glob(pattern)
     }
@@ -36,6 +38,12 @@ def test_every_other_file_of_the_package_is_carried() -> None:
     assert {path for path in lying if path.suffix not in (".py", ".pyc")} == {
         path for path in carried if path.is_file()
     }
+
+
+def test_what_an_export_encloses_is_carried() -> None:
+    carried = PROJECT["tool"]["setuptools"]["package-data"]["wakeword.docs"]
+    assert {name for folder, name in TOOLS if folder == "docs"} == set(carried)
+    assert [(REPOSITORY / folder / name).is_file() for folder, name in TOOLS] == [True] * len(TOOLS)
 
 
 def _folder(package: str) -> Path:
