@@ -67,18 +67,6 @@ def _squashed(logit: float) -> float:
     return round(float(1 / (1 + np.exp(-logit))), 6)
 
 
-def draw_speakers(
-    random: np.random.Generator, worse: float, speakers: int = 30, clips: int = 20
-) -> tuple[list[str], list[str], list[int], list[int]]:
-    """Labels, speakers, misses, clips of two groups: 8 % missed, `worse` more in b, speakers differ by 4 points."""
-    labels = ["a"] * speakers + ["b"] * speakers
-    means = [0.08 + worse * (label == "b") for label in labels]
-    strength = [mean * (1 - mean) / 0.04**2 - 1 for mean in means]  # of a beta variable with that deviation
-    gifts = [random.beta(mean * s, (1 - mean) * s) for mean, s in zip(means, strength, strict=True)]
-    misses = [int(random.binomial(clips, gift)) for gift in gifts]
-    return labels, [f"s{n}" for n in range(2 * speakers)], misses, [clips] * (2 * speakers)
-
-
 def write_run(
     folder: Path,
     utterances: Sequence[Utterance],

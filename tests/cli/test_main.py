@@ -31,7 +31,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_each_command_has_a_file_and_each_file_a_command() -> None:
     modules = Path(cli.__file__).parent.glob("[!_]*.py")
-    files = {path.stem for path in modules if "\ndef execute(" in path.read_text("utf-8")}  # others are what several share
+    files = {path.stem for path in modules if "\ndef execute(" in path.read_text("utf-8")}  # others are shared
     assert files == set(COMMANDS)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-from eval_sweeps import build, draw_speakers, negative, positive, said
+from eval_sweeps import build, negative, positive, said
 
-from wakeword.eval import groups, joint
+from wakeword.eval import groups, joint, trials
 
 
 def voices(
-    labels: list[str], misses: list[int], clips: int, conditions: tuple[str, ...] = ("clean",)
+    labels: list[str], misses: Sequence[float], clips: int, conditions: tuple[str, ...] = ("clean",)
 ) -> tuple[joint.Sweep, np.ndarray]:
     """A speaker a label, who is missed so often in each condition."""
     said_, files, heard = [], [], []
@@ -88,7 +90,7 @@ def test_asking_of_many_columns_makes_each_answer_weaker() -> None:
 # as often as most). The long form of this is `python -m wakeword.eval.trials bias`.
 def drawn(seed: int, worse: float) -> list[groups.Column]:
     random = np.random.default_rng(seed)
-    labels, _, misses, _ = draw_speakers(random, worse)
+    labels, _, misses, _ = trials.speakers_drawn(random, worse, 30, 20)
     sweep, heard = voices(labels, misses, 20)
     ages = {f"s{n}": str(random.choice(["child", "adult", "old"])) for n in range(len(labels))}
     aged = [

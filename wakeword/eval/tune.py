@@ -177,19 +177,19 @@ def _fewest_misses(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], w
                 hint=f"{hours_to_promise(most, effect, len(chains)):.1f} h without a single one would do; "
                 "without --promise it is chosen by the estimate",
             )
-    found = [(*_loosest(chain.sweep.steps(chain.stage1), allowed, weights), chain) for chain in chains]
+    found = [(*loosest(chain.sweep.steps(chain.stage1), allowed, weights), chain) for chain in chains]
     lost, stage2, chain = min(found, key=lambda one: (one[0], abs(one[2].longer_ms), -one[2].stage1))
     upper = upper_bound(allowed, sweep.hours, effect, len(chains))
     return Chosen(chain.stage1, stage2, upper, lost, allowed, effect, len(chains), chain.longer_ms)
 
 
-def _loosest(steps: Steps, allowed: int, weights: Floats) -> tuple[float, float]:
+def loosest(steps: Steps, allowed: int, weights: Floats, least: float = LEAST) -> tuple[float, float]:
     """(misses, threshold): the fewest misses while no more than `allowed` false accepts ever came in, going down."""
     levels, lost, false = _curve(steps, weights)
     within = np.maximum.accumulate(false) <= allowed
     place = int(np.argmin(np.where(within, lost, np.inf)))
-    below = levels[place + 1] if place + 1 < len(levels) else LEAST
-    return float(lost[place]), _between(float(levels[place]), float(below))
+    below = levels[place + 1] if place + 1 < len(levels) else least
+    return float(lost[place]), _between(float(levels[place]), float(below), least)
 
 
 def _curve(steps: Steps, weights: Floats) -> tuple[Floats, Floats, Ints]:
@@ -222,7 +222,7 @@ def _fewest_false(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], we
     count, frr, stage2, chain = min(found, key=lambda one: (*one[:2], abs(one[3].longer_ms), -one[3].stage1))
     effect = design_effect(sweep, count / sweep.hours) if sweep.hours else 1.0
     upper = upper_bound(count, sweep.hours, effect, len(chains))
-    return Chosen(chain.stage1, _down(stage2), upper, frr, count, effect, len(chains), chain.longer_ms)
+    return Chosen(chain.stage1, stage2, upper, frr, count, effect, len(chains), chain.longer_ms)
 
 
 def _frr_upper(chain: Chain, wish: Wish, stage2: float, lost: float, weights: Floats, chains: int) -> float:
@@ -240,10 +240,10 @@ def frr_upper(share: float, effect: float, weights: Floats, tail: float) -> floa
     return min(1.0, (middle + half) / (1 + z * z / of))
 
 
-def _between(high: float, low: float) -> float:
-    """A threshold in the middle, that neither score touches if six digits allow it; at least `LEAST`."""
+def _between(high: float, low: float, least: float) -> float:
+    """A threshold in the middle of two scores, in six digits if there is room for them; at least `least`."""
     middle = round((high + low) / 2, DIGITS)
-    return max(LEAST, middle if low < middle <= high else _down(high))
+    return max(least, middle if low < middle <= high else high)
 
 
 def _down(score: float) -> float:

@@ -2,7 +2,8 @@
 
 For each point, among all pairs of thresholds with at most so many false accepts an hour: the pair with the fewest
 misses, averaged over clean, 10 dB and 0 dB. False accepts within 1.5 s of one another are one (the daemon rests that
-long).
+long). The choosing itself is that of `wakeword tune` (`wakeword/eval/tune.py`); scores here are not yet calibrated, so
+that stage 2's threshold may be far below 0.1.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.eval import joint
+from wakeword.eval.tables import Alternative, File, Utterance
+from wakeword.eval.tune import condition_weights, loosest
+
 FA_PER_HOUR = {"strict": 0.1, "default": 0.5, "keen": 2.0}
 REST_S = 1.5
 CONDITIONS = ("clean", "10dB", "0dB")
 STAGE1_CANDIDATES_PER_HOUR = (5, 8, 12, 16, 20, 30, 40, 60)  # stage 1 is kept loose: it must not lose the word
+
+LEAST = 0.001  # of stage 2's threshold
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,13 +79,24 @@ def read(path: Path, word: str, kinds: str = "") -> Sweep:
     )
 
 
+def joined(sweep: Sweep) -> joint.Sweep:
+    """The same as the evaluation's own kind of sweep, with a rest of `REST_S` after each false accept."""
+    files = [File(path, path, "negative", 0.0) for path in dict.fromkeys(path for path, _ in sweep.places)]
+    said, rows = [], []
+    for condition, scores in sweep.utterances.items():
+        for number, (one, two) in enumerate(scores.tolist()):
+            name = f"{condition} {number}"
+            files.append(File(name, name, "positive", 0.0, condition))
+            said.append(Utterance(name, name, "", 0.0, 0.0, True, False, condition=condition))
+            rows.append(Alternative(name, "", 0.0, 0.0, one, two, 0.0, one, 0.0, name))
+    for (path, time_s), (one, two) in zip(sweep.places, sweep.false.tolist(), strict=True):
+        rows.append(Alternative(path, "", time_s, time_s, one, two, 0.0, one, time_s + REST_S))
+    return joint.build("", said, files, rows)
+
+
 def false_accepts(sweep: Sweep, stage1: float, stage2: float) -> int:
     """Accepted false candidates, without those within `REST_S` of one that was counted: the daemon rests then."""
-    count, last = 0, ("", -1e9)
-    for place, (one, two) in zip(sweep.places, sweep.false, strict=True):
-        if one >= stage1 and two >= stage2 and (place[0] != last[0] or place[1] - last[1] > REST_S):
-            count, last = count + 1, place
-    return count
+    return len(joined(sweep).false_accepts(stage1, stage2))
 
 
 def misses(sweep: Sweep, stage1: float, stage2: float) -> dict[str, int]:
@@ -95,24 +113,14 @@ def candidates_per_hour(sweep: Sweep, rate: float) -> float:
 
 def choose(sweep: Sweep, most_per_hour: float) -> Chosen:
     """The best pair for at most `most_per_hour` false accepts an hour."""
-    best: tuple[float, Chosen] | None = None
-    for rate in STAGE1_CANDIDATES_PER_HOUR:
-        one = candidates_per_hour(sweep, rate)
-        passed = np.sort(sweep.false[sweep.false[:, 0] >= one, 1])[::-1]
-        for two in [*(passed[:200] + 1e-5), 0.001]:
-            if false_accepts(sweep, one, two) > most_per_hour * sweep.hours:
-                break
-            lost = misses(sweep, one, two)
-            cost = float(np.mean([lost[name] / len(sweep.utterances[name]) for name in CONDITIONS]))
-            if best is None or cost < best[0]:
-                totals = {name: len(sweep.utterances[name]) for name in CONDITIONS}
-                accepted = false_accepts(sweep, one, two)
-                best = (
-                    cost,
-                    Chosen(one, float(two), lost, totals, accepted, int(np.sum(sweep.false[:, 0] >= one)), sweep.hours),
-                )
-    assert best is not None  # two = the highest score of all false candidates always qualifies
-    return best[1]
+    table = joined(sweep)
+    weights, allowed = condition_weights(table), int(most_per_hour * sweep.hours)
+    levels = [candidates_per_hour(sweep, rate) for rate in STAGE1_CANDIDATES_PER_HOUR]
+    _, two, one = min((*loosest(table.steps(one, LEAST), allowed, weights, LEAST), one) for one in levels)
+    totals = {name: len(scores) for name, scores in sweep.utterances.items()}
+    candidates = int(np.sum(sweep.false[:, 0] >= one))
+    accepted = len(table.false_accepts(one, two))
+    return Chosen(one, two, misses(sweep, one, two), totals, accepted, candidates, sweep.hours)
 
 
 def main() -> None:
