@@ -27,7 +27,7 @@ COMMANDS = {
     "unmute": "open the microphone again",
     "service": "a local service that receives, saves and reports sessions",
     "wyoming": "a wake-word service for satellites and Home Assistant",
-    "audit": "verify or show an evidence log",
+    "audit": "verify, show, report on or export an evidence log",
     "train": "train the models of one or more words",
     "completion": "print a completion script for bash, zsh or tcsh",
 }
