@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -80,10 +80,17 @@ def service() -> Iterator[Service]:
 class Daemon:
     """`wakeword run --json`, its lines, and its three processes."""
 
-    def __init__(self, folder: Path, url: str, *options: str, stdin: int = subprocess.DEVNULL) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        *options: str,
+        stdin: int = subprocess.DEVNULL,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.evidence = folder / "state" / "evidence"
         command = [sys.executable, "-m", "wakeword", "run", "--json", "--url", url, "--evidence", str(self.evidence)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("WAKEWORD_")}
+        given = {name: value for name, value in os.environ.items() if not name.startswith("WAKEWORD_")} | environment
         self._said = (folder / "stderr").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [*command, *options],
@@ -91,7 +98,7 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=self._said,
             text=True,
-            env=environment | {"XDG_CONFIG_HOME": str(folder)},
+            env=given | {"XDG_CONFIG_HOME": str(folder)},
         )
         self.lines: list[Line] = []
         self._coming: queue.Queue[Line | None] = queue.Queue()

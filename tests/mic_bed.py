@@ -7,13 +7,17 @@ Needs the packages pulseaudio, pulseaudio-utils, libasound2-plugins and libporta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
+
+import numpy as np
 
 RATE_HZ = 16_000
 TOOLS = ("pulseaudio", "pactl", "paplay")
@@ -23,13 +27,18 @@ _SERVER = """.fail
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1
 load-module module-null-sink sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes
 load-module module-remap-source source_name=mic master=speaker.monitor channels=1 channel_map=mono {unmixed}
+load-module module-pipe-source {fed}
 set-default-sink speaker
 set-default-source mic
 """
+_SINK = "sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes"
 _UNMIXED = "master_channel_map=mono remix=no"
+_FED = "source_name=fed file={fifo} rate=16000 channels=1 channel_map=mono format=s16le"
+_MIC = f"source_name=mic master=speaker.monitor channels=1 channel_map=mono {_UNMIXED}"
 _ALSA = """pcm.!default {{ type pulse server "unix:{socket}" hint {{ show on description "default" }} }}
 ctl.!default {{ type pulse server "unix:{socket}" }}
 pcm.mic {{ type pulse server "unix:{socket}" device mic hint {{ show on description "microphone" }} }}
+pcm.fed {{ type pulse server "unix:{socket}" device fed hint {{ show on description "fed by a test" }} }}
 """
 
 
@@ -47,6 +56,7 @@ class MicBed:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._socket = folder / "native"
+        self._fed = _FED.format(fifo=folder / "fed")
         self.environment = {
             "PULSE_SERVER": f"unix:{self._socket}",
             "PULSE_COOKIE": str(folder / "cookie"),
@@ -56,11 +66,17 @@ class MicBed:
     def __enter__(self) -> MicBed:
         self._folder.mkdir()
         (self._folder / "asound.conf").write_text(_ALSA.format(socket=self._socket))
-        (self._folder / "server.pa").write_text(_SERVER.format(socket=self._socket, unmixed=_UNMIXED))
+        script = _SERVER.format(socket=self._socket, unmixed=_UNMIXED, fed=self._fed)
+        (self._folder / "server.pa").write_text(script)
+        self._log = (self._folder / "log").open("w")
+        self._launch()
+        return self
+
+    def _launch(self) -> None:
+        (self._folder / "fed").unlink(missing_ok=True)  # a server that was killed leaves it, and another takes offence
         command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disallow-exit"]
         command += ["--realtime=no", "--high-priority=no", "--log-level=error", "-F", str(self._folder / "server.pa")]
         own = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)}
-        self._log = (self._folder / "log").open("w")
         self._server = subprocess.Popen(
             command, env=own, stdin=subprocess.DEVNULL, stderr=self._log, start_new_session=True
         )
@@ -68,13 +84,20 @@ class MicBed:
         while self._try("pactl", "info").returncode != 0:
             assert self._server.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < until, "pulseaudio does not answer"
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+        self._log.close()
+
+    def kill(self) -> None:
+        """The server ends without a word."""
         self._server.send_signal(signal.SIGCONT)
         self._server.kill()
         self._server.wait()
-        self._log.close()
+
+    def restart(self) -> None:
+        """Another server in the place of one that was killed."""
+        self._launch()
 
     def play(self, recording: Path) -> None:
         """Play a recording into the room; returns when it has been played."""
@@ -86,12 +109,35 @@ class MicBed:
 
     def unplug(self) -> None:
         """No microphone and no loudspeaker is left."""
-        for module in ("module-remap-source", "module-null-sink"):
+        for module in ("module-remap-source", "module-pipe-source", "module-null-sink"):
             self.control("unload-module", module)
+
+    def plug_in(self) -> None:
+        """All are there again."""
+        self.control("load-module", "module-null-sink", *_SINK.split())
+        self.control("load-module", "module-pipe-source", *self._fed.split())
+        self.control("load-module", "module-remap-source", *_MIC.split())
+        self.control("set-default-source", "mic")
+
+    def steal(self) -> None:
+        """The source `fed` goes, the loudspeaker stays: the server moves streams to the loudspeaker's own sound."""
+        self.control("unload-module", "module-pipe-source")
+
+    def give_back(self) -> None:
+        """It returns. Nobody moves the streams back."""
+        self.control("load-module", "module-pipe-source", *self._fed.split())
 
     def freeze(self) -> None:
         """The server stops as it stands: no end of any stream, no error, nothing."""
         self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._server.send_signal(signal.SIGCONT)
+
+    def feeder(self) -> Feeder:
+        """What the source `fed` hears."""
+        return Feeder(self._folder / "fed")
 
     def listeners(self) -> int:
         """How many streams are open on the microphone, but for the wire from the loudspeaker."""
@@ -108,3 +154,42 @@ class MicBed:
         return subprocess.run(
             command, env=own | self.environment, capture_output=True, text=True, check=False, timeout=HANG_S
         )
+
+
+class Feeder:
+    """Whatever the source `fed` is to hear, at any pace: a context manager. Change its fields at any time."""
+
+    def __init__(self, fifo: Path) -> None:
+        self.loudness = 300  # of the noise; 0 is nothing but zeros
+        self.clips = False  # full scale, up and down
+        self.pace = 1.0  # times real time
+        self._fifo = fifo
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+
+    def __enter__(self) -> Feeder:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _feed(self) -> None:
+        rng, length = np.random.default_rng(1), RATE_HZ // 50
+        due_s = time.monotonic()
+        while not self._over.is_set():
+            due_s = max(due_s + 0.02 / self.pace, time.monotonic() - 1)
+            self._over.wait(max(0.0, due_s - time.monotonic()))
+            noise = (self.loudness * rng.standard_normal(length)).astype("<i2")
+            block = np.tile(np.array([32767, -32768], "<i2"), length // 2) if self.clips else noise
+            with contextlib.suppress(OSError):  # the source is gone, or nobody records: lost, as sound is
+                self._write(block.tobytes())
+
+    def _write(self, block: bytes) -> None:
+        """The server makes the pipe, and another one each time that the source returns."""
+        pipe = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(pipe, block)
+        finally:
+            os.close(pipe)

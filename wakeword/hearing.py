@@ -1,8 +1,11 @@
-"""listen's loop: read a block, hear it (`listener.py`), take the gate's answers.
+"""listen's loop: sleep until a block is due, take it, hear it (`listener.py`), take the gate's answers.
 
-A second thread watches the clock: a device that hangs, spins or runs at a wrong rate ends the process, since none of
-these can be mended from inside. A recording is played in real time; when it need not be (`paced` is false) it is read
-at once, but for sessions: the gate passes no more than real time allows.
+How long a block is decides how often the process wakes up, and a waking costs more than the work in it: 320 ms while
+nobody speaks, half that while somebody does, 80 ms inside a session. The decisions are the same for every length
+(`pipeline.py`); a wake is decided up to a block later than it could be.
+
+A microphone is watched and found again by `source/ear.py`. What that cannot mend, a call into the sound library that
+never returns, a second thread sees: it ends the process, and whoever started it starts another.
 
 Mute closes the source; nothing is read and thrown away. What was heard before is gone from the ring after it: as much
 silence goes through the pipeline as the ring holds.
@@ -10,71 +13,62 @@ silence goes through the pipeline as the ring holds.
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import importlib
+import math
 import os
+import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from wakeword.errors import UNREADABLE
 from wakeword.events import RATE_HZ
+from wakeword.hold import HoldPipe
 from wakeword.listener import Listener
 from wakeword.model import Point, load, set_digest
-from wakeword.notices import Notice
+from wakeword.notices import Ailment, Notice, Trouble
+from wakeword.notify import Notifier
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.settings import ListenSettings, SourceSettings
-from wakeword.source.level import Unchanged
-from wakeword.source.microphone import Microphone, Watchdog, find, reread_devices
+from wakeword.source.ear import Ear, Watchdog
+from wakeword.source.paced import Paced
 from wakeword.source.stdin import StdinSource
 from wakeword.statusline import StatusLines
-from wakeword.togate import ToGate
+from wakeword.togate import GateLostError, ToGate
 
-Int16 = npt.NDArray[np.int16]
-
-BLOCK_SAMPLES = UNIT_SAMPLES  # 80 ms
+QUIET_SAMPLES = 4 * UNIT_SAMPLES  # shorter than any wake word: when its end is near, voice was found long before
+TALK_SAMPLES = 2 * UNIT_SAMPLES  # measured: a third less work than 80 ms, and wakes 40 ms later on average
+SESSION_SAMPLES = UNIT_SAMPLES
 MUTE_CHECK_S = 0.25
 LAST_WORDS_S = 2.0  # for what still waits for the gate at the end
-DEAD_AFTER_SAMPLES = 5 * RATE_HZ  # chosen: no room is so quiet that int16 does not move for 5 s
-
-
-class Feed(Protocol):
-    """A source that is open."""
-
-    warnings: list[str]
-
-    def read(self) -> Int16 | None:
-        """The next samples; None at the end."""
-
-    def close(self) -> None:
-        """No sample is taken after this."""
 
 
 class Hearing:
     """The process's state besides what `Listener` holds."""
 
-    def __init__(self, settings: ListenSettings, status: StatusLines) -> None:
+    def __init__(self, settings: ListenSettings, status: StatusLines, notifier: Notifier | None = None) -> None:
         """Loads the models; opens no source yet. Raises `WakewordError`."""
         self._settings, self._status = settings, status
+        self._notifier = notifier or Notifier({})
         self._stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._parent = os.getppid()
         self._gate = ToGate(settings.to_gate, settings.from_gate)
+        self._hold = HoldPipe(settings.from_status)
         models = [load(word.model) for word in settings.words]
         points = [Point(word.threshold_stage1, word.threshold_stage2) for word in settings.words]
         stage1 = set_digest([model.stage1_sha256 for model in models])
         stage2 = set_digest([model.stage2_sha256 for model in models])
         self._detector = Detector(models, points)
-        self._listener = Listener(
-            self._detector, self._gate, status, settings.session, (bytes.fromhex(stage1), bytes.fromhex(stage2))
-        )
+        hashes = (bytes.fromhex(stage1), bytes.fromhex(stage2))
+        self._listener = Listener(self._detector, self._gate, status, settings.session, hashes, settings.lag_ms)
+        self._turns = 0  # of the loop: the watchdog looks at them
+        self._heard_at_ping = -1
 
     def tell(self, notice: Notice) -> None:
         """Tell the gate, before `run`, what it writes down: which walls stand."""
@@ -82,57 +76,106 @@ class Hearing:
 
     def run(self) -> None:
         """Until SIGTERM, the end of the sound, or the end of whoever started us. Raises `WakewordError` for a fault."""
-        ended, again = False, False
+        watchdog = Watchdog(lambda: self._turns, self._stuck)
+        watchdog.start()
+        ended = False
         while not ended and not self._over():
             if self._muted():
                 self._wait_muted()
                 continue
-            feed = open_feed(self._settings.source, self._fault, again=again)
-            again = True
-            try:
-                ended = self._hear(feed)
-            finally:
+            feed = self._open(self._settings.source)
+            if isinstance(feed, Paced) or feed.well:
+                self._status.write("listening", source=self._settings.source.name or self._settings.source.kind)
+                self._notifier.ready("listening")
+            ended = self._hear(feed)
+            if not self._stopping:  # the end of the process closes it too, and does not wait for a dead sound server
                 feed.close()
             for warning in feed.warnings:
                 self._status.write("warning", what=warning)
+        self._notifier.stopping()
         if ended:
             self._listener.end_sound()
         self._listener.end_session()
         self._listener.tick(last=True)
         self._gate.flush(LAST_WORDS_S)
         self._status.write("ended", at_s=round(self._detector.heard / RATE_HZ, 2))
+        watchdog.stop()
 
-    def _hear(self, feed: Feed) -> bool:
+    def _hear(self, feed: Ear | Paced) -> bool:
         """True when the sound has ended, False when it is to be closed."""
-        source, unmoved, pace = self._settings.source, _Unmoved(self._status), _Pace()
-        self._status.write("listening", source=source.name or source.kind)
-        for block in blocks(feed):
-            arrived_s = time.monotonic()
-            if source.kind == "device":
-                unmoved.push(block)
-            elif source.paced or self._listener.in_session:
-                arrived_s = self._wait_until(pace.due_s(len(block)))
+        while True:
+            wanted = self._block_samples()
+            if isinstance(feed, Paced):
+                feed.real_time = self._listener.in_session
+            self._wait_until(feed.due_s(wanted))
+            block = feed.read(wanted)
+            if block is None:
+                return True
+            if len(block):
+                self._listener.hear(block, time.monotonic(), feed.pace if isinstance(feed, Paced) else 1.0)
             else:
-                pace = _Pace()
-            self._listener.hear(block, arrived_s)
-            self._take_answers(0.0)
-            if self._over() or (source.kind == "device" and self._muted()):
+                self._listener.tick()
+            self._gate.flush(0.0)
+            self._turn(feed)
+            if self._over() or (isinstance(feed, Ear) and self._muted()):
                 return False
-            if self._muted():  # a recording waits where it is
+            if isinstance(feed, Paced) and self._muted():  # a recording waits where it is
                 self._wait_muted()
-                pace = _Pace()
-        return True
+                feed.resume()
 
-    def _wait_until(self, due_s: float) -> float:
-        """Take the gate's answers until then; returns when the block may count as heard."""
-        while (left := due_s - time.monotonic()) > 0 and not self._stopping:
-            self._take_answers(left)
-        return time.monotonic()
+    def _block_samples(self) -> int:
+        """How long the next block is to be."""
+        if self._listener.in_session:
+            return SESSION_SAMPLES
+        return TALK_SAMPLES if self._listener.speaking else QUIET_SAMPLES
 
-    def _take_answers(self, patience_s: float) -> None:
-        for answer in self._gate.answers(patience_s):
-            self._listener.answer(answer)
-        self._gate.flush(0.0)
+    def _open(self, source: SourceSettings) -> Ear | Paced:
+        """Open what the settings name. Raises `SourceError`."""
+        speed = source.speed if source.paced else math.inf
+        if source.kind == "stdin":
+            return Paced(StdinSource(sys.stdin.fileno(), source.rate_hz, source.channels, source.channel), speed)
+        if source.kind == "file":
+            module = importlib.import_module("wakeword.source.file")  # soundfile: not in the microphone's process
+            return Paced(module.FileSource(source.name, source.channel), speed)
+        return Ear(source, self._told)
+
+    def _told(self, ailment: Ailment, begins: bool, what: str) -> None:
+        """The microphone is ill, or well again: for the evidence, for whoever watches, and for the ring."""
+        self._status.write("fault" if begins else "warning", what=what, code=ailment.name.lower(), begins=begins)
+        if begins:
+            self._gate.send(Trouble(ailment))
+            self._notifier.status(f"microphone: {what}")
+        else:
+            self._notifier.ready("listening")
+        if begins and ailment not in (Ailment.ZEROS, Ailment.CLIPPING):
+            self._listener.forget()  # what follows does not follow on what was heard
+
+    def _turn(self, feed: Ear | Paced) -> None:
+        """Once a turn: for our own watchdog, and for systemd's while there is something to be heard."""
+        self._turns += 1
+        if self._detector.heard != self._heard_at_ping or (isinstance(feed, Ear) and feed.searching):
+            self._heard_at_ping = self._detector.heard
+            self._notifier.alive()
+
+    def _wait_until(self, due_s: float) -> None:
+        """Take the gate's answers and holds until then; looks at least once."""
+        while True:
+            left_s = due_s - time.monotonic()
+            self._look(max(0.0, left_s))
+            if left_s <= 0 or self._stopping:
+                return
+
+    def _look(self, patience_s: float) -> None:
+        """Take what neighbours have to say; wait for it at most so long."""
+        watched = [self._settings.from_gate]
+        if self._hold.descriptor is not None:
+            watched.append(self._hold.descriptor)
+        ready = select.select(watched, [], [], patience_s)[0]
+        if self._settings.from_gate in ready:
+            for answer in self._gate.answers():
+                self._listener.answer(answer)
+        if self._hold.descriptor in ready and (length_ms := self._hold.newest_ms()) is not None:
+            self._listener.hold(length_ms)
 
     def _muted(self) -> bool:
         return bool(self._settings.mute_file) and os.path.exists(self._settings.mute_file)  # noqa: PTH110  # every block: Path takes 5 x as long
@@ -141,9 +184,13 @@ class Hearing:
         """The source is closed. Ticks go on: they say that nothing was heard."""
         self._listener.forget()
         self._status.write("mute", on=True)
+        self._notifier.ready("muted: the microphone is closed")
         while self._muted() and not self._over():
-            self._take_answers(MUTE_CHECK_S)
+            self._look(MUTE_CHECK_S)
             self._listener.tick()
+            self._gate.flush(0.0)
+            self._turns += 1
+            self._notifier.alive()
         if not self._stopping:
             self._status.write("mute", on=False)
 
@@ -154,81 +201,12 @@ class Hearing:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
 
-    def _fault(self, what: str) -> None:
+    def _stuck(self) -> None:
         """Called by the watchdog's thread, while the loop's may hang for ever: end the process, not the thread."""
-        self._status.write("fault", what=what)
+        what = "the sound library does not return from a call: this process ends, to be started again"
+        self._status.write("fault", what=what, code=Ailment.STALLED.name.lower(), begins=True)
         os.write(2, f"wakeword.listen: {what}\n".encode())
+        faulthandler.dump_traceback(2, all_threads=True)  # which call: whoever reads the journal wants to know
+        with contextlib.suppress(GateLostError):
+            self._gate.send(Trouble(Ailment.STALLED))  # the loop's thread is not in there: it hangs elsewhere
         os._exit(UNREADABLE)
-
-
-def open_feed(source: SourceSettings, fault: Callable[[str], object], *, again: bool = False) -> Feed:
-    """Open what the settings name. `again`: the machine's devices may have changed. Raises `SourceError`."""
-    if source.kind == "stdin":
-        return StdinSource(sys.stdin.fileno(), source.rate_hz, source.channels, source.channel)
-    if source.kind == "file":
-        module = importlib.import_module("wakeword.source.file")  # soundfile: not in the microphone's process
-        feed: Feed = module.FileSource(source.name, source.channel)
-        return feed
-    if again:
-        reread_devices()
-    return _Watched(Microphone(find(source.name), source.rate_hz, source.channels, source.channel), fault)
-
-
-def blocks(feed: Feed) -> Iterator[Int16]:
-    """The feed's samples in blocks of 80 ms; the last may be shorter, and an empty one says that nothing has come."""
-    held = np.zeros(0, np.int16)
-    while (samples := feed.read()) is not None:
-        held = np.concatenate([held, samples])
-        whole = len(held) - len(held) % BLOCK_SAMPLES
-        if not whole:
-            yield held[:0]
-        for at in range(0, whole, BLOCK_SAMPLES):
-            yield held[at : at + BLOCK_SAMPLES]
-        held = held[whole:]
-    if len(held):
-        yield held
-
-
-class _Watched:
-    """A microphone with its watchdog."""
-
-    def __init__(self, microphone: Microphone, fault: Callable[[str], object]) -> None:
-        self.warnings: list[str] = []
-        self._microphone = microphone
-        self._watchdog = Watchdog(lambda: microphone.delivered, microphone.rate_hz, fault)
-        self._watchdog.start()
-
-    def read(self) -> Int16:
-        return self._microphone.read()
-
-    def close(self) -> None:
-        self._watchdog.stop()
-        self._microphone.close()
-
-
-class _Pace:
-    """Real time for what has no clock of its own, from the first block on."""
-
-    def __init__(self) -> None:
-        self._began_s = time.monotonic()
-        self._samples = 0
-
-    def due_s(self, samples: int) -> float:
-        """When the last of these further samples would have been heard."""
-        self._samples += samples
-        return self._began_s + self._samples / RATE_HZ
-
-
-class _Unmoved:
-    """Says once when a microphone's samples cease to change, and once when they move again."""
-
-    def __init__(self, status: StatusLines) -> None:
-        self._status, self._run, self._dead = status, Unchanged(), False
-
-    def push(self, block: Int16) -> None:
-        dead = self._run.push(block) >= DEAD_AFTER_SAMPLES
-        if dead and not self._dead:
-            self._status.write("fault", what="the microphone delivers one constant value: muted at itself, or dead")
-        elif self._dead and not dead:
-            self._status.write("warning", what="the microphone delivers sound again")
-        self._dead = dead

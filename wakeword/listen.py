@@ -21,6 +21,7 @@ from pathlib import Path
 from wakeword.errors import USAGE, WakewordError
 from wakeword.forbidden import SOUND_FOLDER, demand, try_acts
 from wakeword.notices import Walls
+from wakeword.notify import Notifier
 from wakeword.sandbox import AF_UNIX, own_network, python_places, wall_calls, wall_files
 from wakeword.settings import ListenSettings, listen_from_json
 from wakeword.statusline import StatusLines
@@ -61,11 +62,11 @@ def main() -> int:
     except (IndexError, KeyError, TypeError, ValueError) as error:
         print(f"wakeword.listen: not settings for this process: {error}", file=sys.stderr)
         return USAGE
-    status = StatusLines(settings.status, "listen")
+    status, notifier = StatusLines(settings.status, "listen"), Notifier()
     try:
         tried = build_walls(settings)
         hearing = importlib.import_module("wakeword.hearing")  # numpy, onnxruntime: behind the walls
-        listening = hearing.Hearing(settings, status)
+        listening = hearing.Hearing(settings, status, notifier)
         listening.tell(Walls(**tried))
         listening.run()
     except WakewordError as error:

@@ -3,6 +3,8 @@
 One wake, as it leaves here: WAKE with the very samples that stage 2 judged; AUDIO from the sample after them, without
 hole or overlap, to the sample at which the session ends; END. Exactly one END follows each WAKE, also when the gate has
 denied it or closed it by itself. Meanwhile detection rests, and for the refractory time after; the ring goes on.
+
+It rests too while it is held (`hold.py`): the speaker itself speaks, and its own voice must not wake it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ Int16 = npt.NDArray[np.int16]
 
 FRAME_SAMPLES = 160  # a tick counts 10 ms
 TICK_S = 1.0
+QUIET_LEVEL_S = 5.0  # chosen: while nobody speaks a level is told so seldom, since each line wakes its reader up
 MOST_SAMPLES = MAX_PCM_BYTES // 2
 WAKE_PATIENCE_S = 0.2  # a WAKE is worth waiting for room in the pipe; the sound device holds as much
 
@@ -52,11 +55,14 @@ class Listener:
         status: StatusLines,
         session: SessionSettings,
         models: tuple[bytes, bytes],
+        lag_ms: int = 400,
     ) -> None:
         self._detector, self._gate, self._status = detector, gate, status
-        self._settings, self._models = session, models
+        self._settings, self._models, self._lag_ms = session, models, lag_ms
         self._live: _Live | None = None
-        self._speaking = False
+        self.speaking = False  # somebody is, or was until a moment ago
+        self._held_until: int | None = None  # the sample at which a hold ends
+        self._level_s = -QUIET_LEVEL_S
         self._last_wake_id = 0
         self._samples = 0  # taken in, of which the detector has heard the whole units
         self._sound_ends = sys.maxsize
@@ -68,14 +74,47 @@ class Listener:
         """True from a WAKE to its END."""
         return self._live is not None
 
-    def hear(self, block: Int16, arrived_s: float) -> None:
-        """(n,) int16 whose last sample arrived at `arrived_s` of the monotonic clock."""
-        self._samples += len(block)
-        for event in self._detector.process(block):
+    def hear(self, block: Int16, arrived_s: float, pace: float = 1.0) -> None:
+        """(n,) int16 whose last sample arrived at `arrived_s` of the monotonic clock, at `pace` times real time.
+
+        Taken unit by unit: a session begins and ends where it would if no block were longer than that.
+        """
+        at = 0
+        while at < len(block):
+            upto = min(len(block), at + UNIT_SAMPLES - self._samples % UNIT_SAMPLES)
+            later_s = (len(block) - upto) / (RATE_HZ * pace)
+            self._hear_piece(block[at:upto], arrived_s - later_s)
+            at = upto
+        self.tick()
+
+    def _hear_piece(self, piece: Int16, arrived_s: float) -> None:
+        """At most to the end of a unit."""
+        self._samples += len(piece)
+        for event in self._detector.process(piece):
             self._take(event, arrived_s)
         self._stream()
-        self._ticks.heard(len(block))
-        self.tick()
+        self._ticks.heard(len(piece), held=self._held_until is not None)
+        if self._held_until is not None and self._samples >= self._held_until:
+            self._release()
+
+    def hold(self, length_ms: int) -> None:
+        """Ask for no wake word for so long from now on, in what is heard; 0 ends it. A session goes on to its end."""
+        if length_ms == 0:
+            self._release()
+            return
+        if self._held_until is None:
+            self._ticks.holds += 1
+            self._detector.rest()
+            self._status.write("hold", on=True)
+        self._held_until = self._samples + length_ms * RATE_HZ // 1000
+
+    def _release(self) -> None:
+        if self._held_until is None:
+            return
+        self._held_until = None
+        self._status.write("hold", on=False)
+        if not self._live:
+            self._detector.wake_up()
 
     def tick(self, *, last: bool = False) -> None:
         """Tell the gate what was heard since the last time, once a second; to be called also when nothing is heard.
@@ -85,7 +124,8 @@ class Listener:
         ticks = self._ticks.due(time.monotonic(), now=last)
         for tick in ticks:
             self._gate.send(tick)
-        if ticks:
+        if ticks and (self.speaking or time.monotonic() - self._level_s >= QUIET_LEVEL_S):
+            self._level_s = time.monotonic()
             self._report_level()
 
     def forget(self) -> None:
@@ -94,7 +134,7 @@ class Listener:
         silence = np.zeros(RING_SAMPLES - self._samples % UNIT_SAMPLES, np.int16)
         self._samples += len(silence)
         self._detector.process(silence)  # whatever it says of the last sounds is not wanted
-        self._speaking = False
+        self.speaking = False
 
     def answer(self, answer: State) -> None:
         """The gate denied or closed something. What it says about a session that is over already is no news."""
@@ -124,15 +164,19 @@ class Listener:
             self._report("candidate", event)
         elif isinstance(event, Verdict):
             self._ticks.rejected += not event.accepted
-            self._report("wake" if event.accepted else "reject", event.candidate, event)
+            lag_ms = max(0, round(1000 * (time.monotonic() - arrived_s)))
+            self._report("wake" if event.accepted else "reject", event.candidate, event, lag_ms)
             if event.accepted and not self._live:
-                self._wake(event, arrived_s)
+                self._wake(event, lag_ms)
         else:
-            self._speaking = event.speaking
+            self.speaking = event.speaking
 
-    def _wake(self, verdict: Verdict, arrived_s: float) -> None:
-        """Both stages agree: rest, and ask the gate."""
+    def _wake(self, verdict: Verdict, lag_ms: int) -> None:
+        """Both stages agree: rest, and ask the gate. Not when it would find that too late, as after a standstill."""
         candidate, decided = verdict.candidate, verdict.candidate.decided
+        if lag_ms > self._lag_ms:
+            self._status.write("late", word=candidate.word, lag_ms=lag_ms)
+            return
         window = self._detector.ring.read(verdict.segment_start, decided)
         self._last_wake_id = max(self._last_wake_id + 1, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
         self._detector.rest()
@@ -144,7 +188,7 @@ class Listener:
                 next_sample=decided,
                 stage1_ppm=_ppm(candidate.stage1),
                 stage2_ppm=_ppm(verdict.stage2),
-                lag_ms=round(1000 * (time.monotonic() - arrived_s)),
+                lag_ms=lag_ms,
                 m1=self._models[0],
                 m2=self._models[1],
                 window=window.astype("<i2").tobytes(),
@@ -174,15 +218,16 @@ class Listener:
         assert self._live
         self._gate.send(End(self._live.wake_id))
         self._live = None
-        self._detector.wake_up(self._settings.refractory_ms * RATE_HZ // 1000)
+        if self._held_until is None:
+            self._detector.wake_up(self._settings.refractory_ms * RATE_HZ // 1000)
 
     def _report_level(self) -> None:
         dbfs, stage1, stage2 = self._detector.levels()
         scores = {word: {"stage1": _short(score), "stage2": _short(stage2.get(word))} for word, score in stage1.items()}
         at_s = round(self._detector.heard / RATE_HZ, 2)
-        self._status.write("level", at_s=at_s, dbfs=round(dbfs, 1), speaking=self._speaking, scores=scores)
+        self._status.write("level", at_s=at_s, dbfs=round(dbfs, 1), speaking=self.speaking, scores=scores)
 
-    def _report(self, event: str, candidate: Candidate, verdict: Verdict | None = None) -> None:
+    def _report(self, event: str, candidate: Candidate, verdict: Verdict | None = None, lag_ms: int = 0) -> None:
         self._status.write(
             event,
             word=candidate.word,
@@ -191,6 +236,7 @@ class Listener:
             stage1=_short(candidate.stage1),
             stage2=None if verdict is None else _short(verdict.stage2),
             accepted=None if verdict is None else verdict.accepted,
+            lag_ms=None if verdict is None else lag_ms,
         )
 
 
@@ -200,11 +246,13 @@ class _Ticks:
     def __init__(self, now_s: float) -> None:
         self.candidates = 0
         self.rejected = 0
-        self._samples = 0
+        self.holds = 0
+        self._samples = self._held = 0  # not told yet; of these, inside a hold
         self._last_s = now_s
 
-    def heard(self, samples: int) -> None:
+    def heard(self, samples: int, *, held: bool) -> None:
         self._samples += samples
+        self._held += samples * held
 
     def due(self, now_s: float, *, now: bool) -> list[Tick]:
         """Usually none or one; several after a backlog or when a recording is read faster than real time."""
@@ -213,9 +261,11 @@ class _Ticks:
             self._samples // FRAME_SAMPLES >= MAX_TICK_FRAMES or now_s - self._last_s >= TICK_S or (now and not ticks)
         ):
             frames = min(self._samples // FRAME_SAMPLES, MAX_TICK_FRAMES)
-            ticks.append(Tick(frames, self.candidates, self.rejected))
+            held = min(self._held // FRAME_SAMPLES, frames)
+            ticks.append(Tick(frames, self.candidates, self.rejected, self.holds, held))
             self._samples -= frames * FRAME_SAMPLES
-            self.candidates = self.rejected = 0
+            self._held -= held * FRAME_SAMPLES
+            self.candidates = self.rejected = self.holds = 0
             self._last_s = now_s
         return ticks
 

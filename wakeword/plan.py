@@ -62,7 +62,8 @@ def word_settings(model: Model, word: Word) -> WordSettings:
 
 def _listen(config: Config, where: Places, words: tuple[WordSettings, ...], source: SourceSettings) -> ListenSettings:
     session = SessionSettings(**config.session.model_dump())  # the same names: a test compares them
-    return ListenSettings(words, source, session, _NONE, _NONE, str(where.mute_file), evidence=str(where.evidence))
+    mute, evidence = str(where.mute_file), str(where.evidence)
+    return ListenSettings(words, source, session, _NONE, _NONE, mute, evidence=evidence, lag_ms=config.policy.lag_ms)
 
 
 def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models: list[Model]) -> GateSettings:
@@ -100,8 +101,8 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
         ca_file=str(absolute(uplink.ca_file) or ""),
         connect_timeout_ms=uplink.connect_timeout_ms,
         language=uplink.language,
-        evidence=str(where.evidence),
         receipts=str(where.receipts),
+        evidence=str(where.evidence),
     )
 
 

@@ -30,6 +30,8 @@ class SourceSettings:
     channels: int = 1  # of the device or of raw stdin
     channel: int | None = None  # take this one, counted from 0; None mixes (the mean of the channels that are alive)
     paced: bool = True  # a file or stdin is played in real time, as a microphone would
+    speed: float = 1.0  # ... or so many times as fast, but for sessions
+    wait: bool = False  # for a device that is not there at the start, instead of giving up
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class ListenSettings:
     from_gate: int
     mute_file: str = ""  # while this file exists the sound device is closed; "" means there is no switch
     status: int | None = None  # one-way JSON lines for whoever watches; dropped when the pipe is full
+    from_status: int | None = None  # holds (`hold.py`); None when nobody may ask for one
+    lag_ms: int = 400  # the gate's policy: a wake decided later than this is not even asked for
     evidence: str = ""  # where it is: opened at the start, to show that this process cannot
 
 
@@ -86,6 +90,7 @@ class GateSettings:
     ended: tuple[str, ...] = ()  # of the start before: "listen signal 9", "uplink exit 1", "gate watchdog 0"
     config_sha256: str = "0" * 64
     status: int | None = None
+    notify: int | None = None  # a socket to systemd, already connected: the gate itself can make none
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Gate:
         from_gate, self.to_listen = os.pipe()
         self._status, status = os.pipe()
         words = (WordSettings(str(LOUD), 0.5, 0.5),)
-        settings = ListenSettings(words, source, session, to_gate, from_gate, mute_file, status)
+        settings = ListenSettings(words, source, session, to_gate, from_gate, mute_file, status=status)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wakeword.listen", to_json(settings)],
             pass_fds=(to_gate, from_gate, status),

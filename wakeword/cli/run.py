@@ -14,11 +14,12 @@ from wakeword import config
 from wakeword.config import Config
 from wakeword.display import described
 from wakeword.errors import ConfigError
+from wakeword.lives import Lives
 from wakeword.places import places, prepare
 from wakeword.plan import make_plan
 from wakeword.settings import SourceSettings
 from wakeword.source.file import FileSource
-from wakeword.supervise import Supervisor
+from wakeword.supervise import Plan
 
 EXAMPLES = """examples:
   wakeword run --url ws://127.0.0.1:8765              the default microphone, the word "computer"
@@ -29,8 +30,10 @@ EXAMPLES = """examples:
 
 Settings not given here come from the environment (WAKEWORD_SECTION__KEY), then --config FILE, or
 ~/.config/wakeword/config.yaml, or /etc/wakeword/config.yaml, then the defaults (configs/default.yaml).
-Ends on Ctrl-C or SIGTERM; the log is closed in order. Exit codes: 0 ended in order, 2 bad usage or configuration,
-3 the sound source failed, 74 the log's disk failed, 128+N a process was ended by signal N."""
+Ends on Ctrl-C or SIGTERM; the log is closed in order. SIGHUP reads the settings again and starts all processes afresh,
+with a new log file for the new policy; so does a microphone that is lost beyond mending, as long as it takes.
+Exit codes: 0 ended in order, 2 bad usage or configuration, 3 the sound source failed at the first start, 74 the log's
+disk failed, 128+N a process was ended by signal N."""
 
 _OPTIONS = {  # option -> the key of the configuration that it sets
     "word": ("words",),
@@ -64,24 +67,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(given: argparse.Namespace) -> int:
     """Run until the source ends or a signal comes."""
-    options = {key: getattr(given, name) for name, key in _OPTIONS.items() if getattr(given, name) is not None}
+    options: dict[config.Key, object] = {
+        key: getattr(given, name) for name, key in _OPTIONS.items() if getattr(given, name) is not None
+    }
     loaded = config.load(given.config, options)
     if given.print_config:
         print(loaded.text())
         return 0
-    plan = make_plan(loaded.config, _source(given, loaded.config))
-    prepare(places(loaded.config))
-    show = _print_json if given.json else _print_text
+    lives = Lives(lambda: _plan(given, options))
+    plan, show = lives.plan, _print_json if given.json else _print_text
     if not given.json:
         print(f"words: {plan.uplink.word}   service: {plan.uplink.url}   evidence: {plan.gate.directory}", flush=True)
-    with Supervisor(plan) as running:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: running.stop())
-        for line in running.lines():
-            show(line)
-    if running.failure:
-        print(f"wakeword: {running.failure}", file=sys.stderr)
-    return running.exit_code
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: lives.stop())
+    signal.signal(signal.SIGHUP, lambda *_: lives.reload())
+    for line in lives.lines():
+        show(line)
+    if lives.failure:
+        print(f"wakeword: {lives.failure}", file=sys.stderr)
+    return lives.exit_code
+
+
+def _plan(given: argparse.Namespace, options: dict[config.Key, object]) -> Plan:
+    """What to start, read afresh. Raises `WakewordError`."""
+    loaded = config.load(given.config, options).config
+    plan = make_plan(loaded, _source(given, loaded))
+    prepare(places(loaded))
+    return plan
 
 
 def _source(given: argparse.Namespace, loaded: Config) -> SourceSettings | None:

@@ -1,11 +1,9 @@
-"""A sound device -> blocks at 16 kHz. Blocking reads through PortAudio, never its callback: a Python callback needs
-memory that is writable and executable, which the walls forbid.
+"""A sound device -> samples at 16 kHz. Through PortAudio's reads, never its callback: a Python callback needs memory
+that is writable and executable, which the walls forbid.
 
-A dead microphone rarely says so: a read may hang for ever, spin, or go on with zeros. So a `Watchdog` in a second
-thread compares what was delivered with the monotonic clock, and what it finds cannot be mended here: the process ends
-and says why (`listen.py`). Constant samples are reported and not fatal: a hardware mute switch gives just that.
-
-Not seen from here: PulseAudio may move a stream to another source when its own is unplugged. PortAudio is not told.
+Nothing here waits. PortAudio's own waiting read hangs for ever on some dead devices, spins on others, and wakes up ten
+times as often as is needed; so who listens sleeps by the clock and takes what has come meanwhile. What ails a device is
+judged in `health.py`, and what is done about it in `ear.py`.
 """
 
 from __future__ import annotations
@@ -13,12 +11,12 @@ from __future__ import annotations
 import ctypes.util
 import importlib
 import os
-import threading
+import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,18 +28,19 @@ from wakeword.source.convert import Converter, check_form
 
 Int16 = npt.NDArray[np.int16]
 
-BLOCK_S = 0.08  # one unit of the pipeline
-STALLED_CHECKS = 5  # chosen: seconds without a sample before the device counts as dead
-RATE_WINDOW_S = 10  # chosen: over this long the device's rate must be right ...
-SLOWEST, FASTEST = 0.5, 1.5  # ... within these factors; a backlog after a stall of 3 s stays inside
+# What the device keeps for us. It delivers a quarter of that at a time, so that twice as much would delay a wake; and
+# PortAudio's own idea of a high latency, 35 ms, costs 160 wakings a second (measured through PulseAudio).
+BUFFER_S = 0.64
+LOOK_S = 0.02  # between two looks of `read_for`
+_CARD = re.compile(r"\(hw:(\d+),(\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """A sound device that can be listened to."""
 
-    index: int
-    name: str
+    index: int  # PortAudio's, of this moment
+    name: str  # with a sound card's id in place of its number, which changes at boot: "USB Audio: - (hw:Device,0)"
     host: str  # PortAudio's host API, as "ALSA"
     channels: int
     rate_hz: int  # its own preference
@@ -56,7 +55,7 @@ def devices() -> list[Device]:
     return [
         Device(
             index=index,
-            name=str(device["name"]),
+            name=_by_id(str(device["name"])),
             host=hosts[device["hostapi"]],
             channels=int(device["max_input_channels"]),
             rate_hz=round(device["default_samplerate"]),
@@ -68,18 +67,20 @@ def devices() -> list[Device]:
 
 
 def find(name: str) -> Device:
-    """The device of this index, name, or unique part of a name; "" is the default one.
+    """The device of this name, or unique part of a name; "" is the default one.
 
-    Raises `SourceError` with the list of those that exist.
+    Raises `SourceError` with the list of those that exist. A number is refused: it means another device after a boot.
     """
     known = devices()
-    listing = "; ".join(f"{device.index} {device.name}" for device in known) or "none"
+    listing = "; ".join(device.name for device in known) or "none"
     hint = f"microphones: {listing}; `wakeword devices` shows them with their level"
     if not known:
         raise SourceError("no microphone was found", hint="see docs/microphone.md, or use --input FILE")
     if not name:
         return next((device for device in known if device.default), known[0])
-    exact = [device for device in known if name in (str(device.index), device.name)]
+    if name.isdecimal():
+        raise SourceError(f"a microphone is named, not numbered: {name} may be another one tomorrow", hint=hint)
+    exact = [device for device in known if name == device.name]
     partly = [device for device in known if name.casefold() in device.name.casefold()]
     found = exact or partly
     if len(found) != 1:
@@ -89,7 +90,7 @@ def find(name: str) -> Device:
 
 
 class Microphone:
-    """An open sound device. `delivered` counts its samples, `overflows` the times that it lost some.
+    """An open sound device. `overflows` counts the times that it lost samples.
 
     `rate_hz` and `channels` are asked for first; a device that refuses them is opened at its own rate and converted.
     Raises `SourceError` when it cannot be opened.
@@ -98,9 +99,9 @@ class Microphone:
     def __init__(self, device: Device, rate_hz: int = RATE_HZ, channels: int = 1, channel: int | None = None) -> None:
         sounddevice, quietly = _portaudio()
         self._error: type[Exception] = sounddevice.PortAudioError
+        self._quietly = quietly
         self.device = device
         self.channels = max(channels, (channel or 0) + 1)
-        self.delivered = 0
         self.overflows = 0
         check_form(rate_hz, self.channels, channel)
         if self.channels > device.channels:
@@ -108,13 +109,12 @@ class Microphone:
         with quietly():
             self.rate_hz, self._stream = self._open(sounddevice.RawInputStream, (rate_hz, device.rate_hz))
         self._converter = Converter(self.rate_hz, self.channels, channel)
-        self._block = round(BLOCK_S * self.rate_hz)
 
     def _open(self, stream_of: Callable[..., Any], rates_hz: tuple[int, ...]) -> tuple[int, Any]:
         """The first rate that the device takes, and the running stream."""
         refused: Exception | None = None
         for rate_hz in dict.fromkeys(rates_hz):
-            form = {"samplerate": rate_hz, "channels": self.channels, "dtype": "int16", "latency": "high"}
+            form = {"samplerate": rate_hz, "channels": self.channels, "dtype": "int16", "latency": BUFFER_S}
             try:
                 stream = stream_of(device=self.device.index, **form)
                 stream.start()
@@ -123,89 +123,36 @@ class Microphone:
                 refused = error
         raise SourceError(f"microphone {self.device.name!r} cannot be opened: {_words(refused)}") from refused
 
-    def read(self) -> Int16:
-        """The next block of about 80 ms; waits for it. Raises `SourceError` when the device is gone."""
-        return self._take(self._block)
-
-    def read_for(self, seconds: float) -> Int16:
-        """What arrives in this time, never waiting inside PortAudio: a display must not hang on a dead device."""
-        until, heard = time.monotonic() + seconds, []
-        while time.monotonic() < until:
-            ready = self._available()
-            heard.append(self._take(ready) if ready else np.zeros(0, np.int16))
-            time.sleep(BLOCK_S / 4)
-        return np.concatenate(heard)
-
-    def close(self) -> None:
-        """Close the device itself: no sample is taken after this. May be called again."""
-        self._stream.abort(ignore_errors=True)
-        self._stream.close(ignore_errors=True)
-
-    def _take(self, count: int) -> Int16:
-        try:
-            samples, overflowed = self._stream.read(count)
-        except self._error as error:
-            raise SourceError(f"microphone {self.device.name!r} is gone: {_words(error)}") from error
-        self.delivered += count
-        self.overflows += bool(overflowed)
-        return self._converter.push(np.frombuffer(samples, "<i2").reshape(-1, self.channels).astype(np.int16))
-
-    def _available(self) -> int:
+    def available(self) -> int:
+        """Samples, at the device's rate, that can be taken now. Raises `SourceError` when the device is gone."""
         try:
             return int(self._stream.read_available)
         except self._error as error:
             raise SourceError(f"microphone {self.device.name!r} is gone: {_words(error)}") from error
 
+    def take(self, count: int) -> Int16:
+        """`count` of the available samples, at 16 kHz. Raises `SourceError` when the device is gone."""
+        try:
+            samples, overflowed = self._stream.read(count)
+        except self._error as error:
+            raise SourceError(f"microphone {self.device.name!r} is gone: {_words(error)}") from error
+        self.overflows += bool(overflowed)
+        return self._converter.push(np.frombuffer(samples, "<i2").reshape(-1, self.channels).astype(np.int16))
 
-class Watchdog:
-    """Compares what a device delivers with the clock, once a second, in a thread of its own.
+    def read_for(self, seconds: float) -> Int16:
+        """What arrives in this time: for a display of its level."""
+        until, heard = time.monotonic() + seconds, [np.zeros(0, np.int16)]
+        while time.monotonic() < until:
+            if ready := self.available():
+                heard.append(self.take(ready))
+            time.sleep(LOOK_S)
+        return np.concatenate(heard)
 
-    `delivered()` is the count of samples so far; `fault(text)` is called once, from that thread, and should not return.
-    """
-
-    def __init__(self, delivered: Callable[[], int], rate_hz: int, fault: Callable[[str], object]) -> None:
-        self._delivered, self._rate_hz, self._fault = delivered, rate_hz, fault
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-
-    def start(self) -> None:
-        """Begin to watch."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Cease to watch, as before closing the device on purpose."""
-        self._over.set()
-
-    def _watch(self) -> None:
-        pulse = Pulse(self._rate_hz)
-        while not self._over.wait(1.0):
-            wrong = pulse.check(time.monotonic(), self._delivered())
-            if wrong and not self._over.is_set():
-                self._fault(wrong)
-                return
-
-
-class Pulse:
-    """The watchdog's judgement, without its clock and thread: called about once a second."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._past: deque[tuple[float, int]] = deque(maxlen=RATE_WINDOW_S + 1)
-        self._still = 0
-
-    def check(self, now_s: float, delivered: int) -> str:
-        """What is wrong, or "". A process that was stopped itself is given time to catch up: checks are counted."""
-        self._still = self._still + 1 if self._past and self._past[-1][1] == delivered else 0
-        self._past.append((now_s, delivered))
-        if self._still >= STALLED_CHECKS:
-            return f"the microphone delivered nothing for {STALLED_CHECKS} s"
-        if len(self._past) < RATE_WINDOW_S + 1:
-            return ""
-        since_s, before = self._past[0]
-        rate = (delivered - before) / max(now_s - since_s, 1e-3)
-        if not SLOWEST * self._rate_hz <= rate <= FASTEST * self._rate_hz:
-            return f"the microphone delivers {rate:.0f} samples a second instead of {self._rate_hz}"
-        return ""
+    def close(self) -> None:
+        """Close the device itself: no sample is taken after this. May be called again."""
+        with self._quietly():
+            self._stream.abort(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
 
 
 def reread_devices() -> None:
@@ -219,9 +166,7 @@ def reread_devices() -> None:
 def _portaudio() -> tuple[Any, Callable[[], Any]]:  # Any: sounddevice has no types
     try:
         with _stderr_silenced(), _found_without_a_program():
-            sounddevice = importlib.import_module(
-                "sounddevice"
-            )  # PortAudio starts here: not before a microphone is used
+            sounddevice = importlib.import_module("sounddevice")  # PortAudio starts: not before it is used
     except OSError as error:
         raise SourceError(f"PortAudio cannot be loaded: {error}", hint="apt-get install libportaudio2") from error
     return sounddevice, _stderr_silenced
@@ -249,6 +194,18 @@ def _stderr_silenced() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def _by_id(name: str) -> str:
+    """PortAudio's name of a card's device, with the card's id; as it is where the kernel tells no id."""
+    found = _CARD.search(name)
+    if not found:
+        return name
+    try:
+        card = Path(f"/proc/asound/card{found[1]}/id").read_text(encoding="ascii").strip()
+    except OSError:
+        return name
+    return name.replace(found[0], f"(hw:{card},{found[2]})")
 
 
 def _words(error: Exception | None) -> str:
