@@ -31,6 +31,7 @@ from wakeword.ordeal.simdisk import World, states
 
 MOST_STATES = 48  # at one call
 DEEPER = 0.02  # the share of restarts that are stopped again at each of their calls
+FAILING = 0.3  # the share of lives in which the disk fails once
 STEPS = 12
 
 
@@ -53,6 +54,8 @@ class Trial:
     seed: int
     tried: Tried
     enough: Callable[[], bool] = lambda: False
+    most_states: int = MOST_STATES
+    failing: float = FAILING
     draw: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class Trial:
         """Its end is drawn too: power loss, a kill, or a disk that fails."""
         life = Life(world, clock, promises)
         life.disk.watch = lambda _: self._look(life)
-        fails_at = self.draw.randrange(4, 60) if self.draw.random() < 0.3 else -1
+        fails_at = self.draw.randrange(4, 60) if self.draw.random() < self.failing else -1
         if fails_at >= 0:
             life.disk.watch = self._failing(life, fails_at)
         try:
@@ -81,9 +84,10 @@ class Trial:
             self.tried.counts["lives to their end"] += 1
         except Fatal:
             self.tried.counts["disk failures"] += 1
-            self._refuses(life)
+            if life.recovered:  # a failed write; one that fails while reading leaves nothing to distrust
+                self._refuses(life)
         life.disk.watch = lambda _: None
-        left = list(states(life.disk.world, self.draw, MOST_STATES))
+        left = list(states(life.disk.world, self.draw, self.most_states))
         return self.draw.choice(left), clock.rebooted(), promises
 
     def _failing(self, life: Life, at: int) -> Callable[[str], None]:
@@ -93,7 +97,7 @@ class Trial:
             nonlocal calls
             calls += 1
             self._look(life)
-            if calls >= at and not life.disk.fault and not self._failed(life):
+            if calls == at:
                 life.disk.fault = self.draw.choice(["EIO", "ENOSPC", "short"])
 
         return watch
@@ -117,7 +121,7 @@ class Trial:
         if not self._failed(life):
             self.tried.counts["kill"] += 1
             self._restart(life.disk.world.killed(), life.clock.copied(), life.promises, deeper=self._goes_deeper())
-        for left in states(life.disk.world.killed(), self.draw, MOST_STATES):
+        for left in states(life.disk.world.killed(), self.draw, self.most_states):
             self.tried.counts["power loss"] += 1
             self._restart(left, life.clock.rebooted(), life.promises, deeper=self._goes_deeper())
 

@@ -140,10 +140,12 @@ class Life:
     ) -> None:
         self.disk, self.clock, self.promises = SimDisk(world, watch), clock, promises
         self.sink = Sink(self.disk, clock, promises)
+        self.recovered = False
 
     def start(self) -> None:
         """Recover and begin a file."""
         self.evidence = Evidence(FOLDER, KEY, self.clock, disk=self.disk)
+        self.recovered = True
         self.evidence.start(self._facts())
         self.promises.notes.append(self.evidence.certificate)
         self.gate = Gate(self._recording(), self.sink, POLICY)
