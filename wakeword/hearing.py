@@ -139,8 +139,12 @@ class Hearing:
             return Paced(module.FileSource(source.name, source.channel), speed)
         return Ear(source, self._told)
 
-    def _told(self, ailment: Ailment, begins: bool, what: str) -> None:
+    def _told(self, ailment: Ailment | None, begins: bool, what: str) -> None:
         """The microphone is ill, or well again: for the evidence, for whoever watches, and for the ring."""
+        if ailment is None:
+            self._status.write("warning", what=what)
+            self._listener.forget()
+            return
         self._status.write("fault" if begins else "warning", what=what, code=ailment.name.lower(), begins=begins)
         if begins:
             self._gate.send(Trouble(ailment))

@@ -25,11 +25,11 @@ def talk(recordings: Sequence[Path], seconds: float) -> Int16:
 
     Raises `SourceError` for a recording that cannot be read, or when all of them are empty.
     """
-    parts = [_whole(path) for path in recordings] if recordings else _said()
-    said = np.concatenate(parts)
-    if not len(said):
+    parts = [_whole(path) for path in recordings] if recordings else said()
+    spoken = np.concatenate(parts)
+    if not len(spoken):
         raise SourceError("no sound in these recordings", where=", ".join(map(str, recordings)))
-    return np.resize(said, round(seconds * RATE_HZ))
+    return np.resize(spoken, round(seconds * RATE_HZ))
 
 
 def quiet(dbfs: float, seconds: float) -> Int16:
@@ -49,11 +49,12 @@ def write(path: Path, sound: Int16) -> Path:
     return path
 
 
-def _said() -> list[Int16]:
-    """The lines of the room, without the silence between them."""
+def said(*, wake_words: bool = True) -> list[Int16]:
+    """The lines of the room, without the silence between them; those with wake words only if wanted."""
     whole = room()
     with ROOM.with_suffix(".csv").open(newline="") as file:
-        lines = [(float(row["start_s"]), float(row["end_s"])) for row in csv.DictReader(file)]
+        rows = [row for row in csv.DictReader(file) if wake_words or not row["word"]]
+    lines = [(float(row["start_s"]), float(row["end_s"])) for row in rows]
     return [whole[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] for start_s, end_s in lines]
 
 

@@ -24,7 +24,7 @@ BAR_DB, BAR_WIDTH = 60.0, 20  # the bar spans -60 dBFS to full scale
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `wakeword devices`."""
     parser.epilog = EXAMPLES
-    parser.add_argument("--device", metavar="D", help="only this one: number, name or part of a name")
+    parser.add_argument("--device", metavar="D", help="only this one: name or part of a name")
     parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="how long to hear each (default 1)")
     parser.add_argument("--no-level", action="store_true", help="list only; open none")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

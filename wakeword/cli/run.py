@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--word", action="append", metavar="W", help="a packaged word or a model folder; repeatable")
     parser.add_argument("--input", metavar="FILE", help="a recording instead of the microphone; - is standard input")
     parser.add_argument("--fast", action="store_true", help="read a recording as fast as it goes, but for sessions")
-    parser.add_argument("--device", metavar="D", help="microphone: number, name or part of a name (`wakeword devices`)")
+    parser.add_argument("--device", metavar="D", help="microphone: name or part of a name (`wakeword devices`)")
     parser.add_argument(
         "--channel", type=int, metavar="N", help="take this channel, counted from 0; else they are mixed"
     )

@@ -41,7 +41,8 @@ AFRESH_S, AFRESH_LONG_S = 5.0, 300.0  # until an ailing device is opened afresh:
 NOTHING = np.zeros(0, np.int16)
 DEFAULT_NAMES = ("", "default", "pulse", "pipewire")  # the system chooses: a loudspeaker's own sound is not taken
 
-Told = Callable[[Ailment, bool, str], None]  # what, whether it begins or is over, in words
+# What (None: not the microphone's fault), whether it begins or is over, in words.
+Told = Callable[[Ailment | None, bool, str], None]
 
 
 class Ear:
@@ -100,6 +101,11 @@ class Ear:
         if place:
             self._lose(Ailment.STOLEN, f"the sound server moved the stream to {place.name!r}", now_s)
             return NOTHING
+        if now_s - self._turned_s > BUFFER_S and self._ails is None:
+            held_up = f"this process was held up for {now_s - self._turned_s:.1f} s: the device has overrun"
+            self._told(None, True, f"{held_up}, and is opened afresh")
+            self._afresh(now_s)
+            return NOTHING
         try:
             count = self._ready(self._microphone, samples, now_s)
             block = self._microphone.take(count) if count else NOTHING
@@ -117,9 +123,6 @@ class Ear:
 
     def _ready(self, microphone: Microphone, samples: int, now_s: float) -> int:
         """How many to take now; 0 to look again a little later, when they should be there any moment."""
-        if now_s - self._turned_s > BUFFER_S and self._ails is None:
-            lost_s = now_s - self._turned_s
-            raise SourceError(f"this process was held up for {lost_s:.1f} s, longer than the device remembers")
         self._turned_s = now_s
         count = microphone.available()
         enough = (samples / RATE_HZ - LATE_S) * microphone.rate_hz
@@ -196,7 +199,9 @@ class Ear:
         try:
             reread_devices()
             self._open(now_s)
-        except SourceError:
+        except SourceError as error:
+            if self._ails is None:  # it was only to be opened afresh
+                self._begin(Ailment.UNPLUGGED, str(error), now_s)
             self._next_try_s = now_s + (SEARCH_S if now_s - self._lost_s < 60 else SEARCH_LONG_S)
 
     def _open(self, now_s: float) -> None:

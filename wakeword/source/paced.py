@@ -58,13 +58,13 @@ class Paced:
         """At most so many; fewer at the end, or when no more have come; None after the end."""
         if self._held is None:
             return None
-        held = self._held
-        if len(held) < samples:
+        held, ended = self._held, False
+        while len(held) < samples and not ended:
             more = self._source.read()
             ended = more is None
+            if more is not None and not len(more):  # no more have come
+                break
             held = held if more is None else np.concatenate([held, more])
-        else:
-            ended = False
         block, rest = held[:samples], held[samples:]
         self._held = None if ended and not len(rest) else rest
         self._handed_s += len(block) / (RATE_HZ * self.pace)

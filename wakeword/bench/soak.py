@@ -1,0 +1,273 @@
+"""`scripts/soak`: hours of a household through the whole daemon, faster than they pass, and what it costs over time.
+
+A loop of 20 minutes, again and again: the demo's room with its wake words, talk without any, a quiet room, a loud one.
+Listen takes it at `--speed` times real time, but for sessions, which the gate passes in real time alone. A service here
+receives. Every few seconds each process's memory and open descriptors are looked at; at the end the log is verified.
+What must be flat is compared early and late: the medians of the second tenth of the run and of the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wakeword import config
+from wakeword.bench import daemon, sounds
+from wakeword.bench.figures import machine, percentile
+from wakeword.demo import stage
+from wakeword.errors import CHECK_FAILED, WakewordError
+from wakeword.events import RATE_HZ
+from wakeword.model import shipped_words
+from wakeword.places import places, prepare
+from wakeword.plan import make_plan
+from wakeword.settings import SourceSettings
+from wakeword.supervise import Plan, Supervisor
+
+Int16 = npt.NDArray[np.int16]
+
+LOOK_EVERY_S = 5.0
+PROCESSES = ("listen", "gate", "uplink")
+MEMORY_SLACK, LATENCY_SLACK = 1.03, 1.5  # late over early; chosen: Python's own memory moves by a percent or two
+EPILOG = """examples:
+  scripts/soak --hours 8 --speed 20            a working day in 25 minutes
+  scripts/soak --hours 168 --speed 1 --out week
+  scripts/soak --hours 0.2 --speed 20          does it run at all
+
+Writes OUT/soak.json (all values) and OUT/soak.txt (what is printed). Exit codes: 0 flat, nothing lost, log verified;
+1 not so, and which; 2 bad usage. Ctrl-C ends it early, with what there is by then."""
+
+
+@dataclass
+class Look:
+    """At one moment."""
+
+    heard_h: float
+    rss_mib: dict[str, float]
+    descriptors: dict[str, int | None]  # None where only root may count them
+
+
+@dataclass
+class Run:
+    """What was seen."""
+
+    looks: list[Look] = field(default_factory=list)
+    lags_ms: list[int] = field(default_factory=list)  # of wakes, in order: word's last sample to decision
+    events: Counter[str] = field(default_factory=Counter)
+    heard_s: float = 0.0
+    took_s: float = 0.0
+    failure: str = ""
+    verified: bool = False
+    records: dict[str, int] = field(default_factory=dict)  # in the evidence, by kind; gaps by their cause
+    verdict: dict[str, bool] = field(default_factory=dict)
+
+
+def main() -> int:
+    """Run, print, write; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "scripts/soak", description="Hours of sound through the whole daemon.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--hours", type=float, default=8.0, metavar="H", help="of sound (default: 8)")
+    parser.add_argument("--speed", type=float, default=20.0, metavar="X", help="times real time (default: 20)")
+    parser.add_argument("--word", action="append", metavar="W", help="packaged words (default: all)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: soak-output/TIME)")
+    given = parser.parse_args()
+    if given.hours <= 0 or not 1 <= given.speed <= 100:
+        parser.error("--hours is above 0, --speed 1 to 100")
+    try:
+        folder = stage.output_folder(given.out or Path("soak-output") / time.strftime("%Y-%m-%dT%H-%M-%S"))
+        run = soak(given.word or sorted(shipped_words()), given.hours, given.speed)
+    except WakewordError as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return error.exit_code
+    run.verdict = judged(run)
+    text = report(run, given.speed)
+    (folder / "soak.json").write_text(json.dumps({"machine": machine(), "speed": given.speed} | asdict(run), indent=1))
+    (folder / "soak.txt").write_text(text)
+    print(text)
+    return 0 if all(run.verdict.values()) else CHECK_FAILED
+
+
+def soak(words: list[str], hours: float, speed: float) -> Run:
+    """The run itself. Raises `WakewordError` when it cannot begin."""
+    run, began_s = Run(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wakeword-soak-") as name, stage.service(Path(name)) as (url, _):
+        folder = Path(name)
+        plan = _plan(folder, words, url, speed)
+        with _Household(hours), Supervisor(plan) as running:
+            _watch(running, run, hours)
+        run.failure, run.took_s = running.failure, time.monotonic() - began_s
+        run.verified = _verified(folder / "evidence")
+        run.records = _records(folder / "evidence")
+    return run
+
+
+def _plan(folder: Path, words: list[str], url: str, speed: float) -> Plan:
+    path = stage.write_config(folder, words, url)
+    options: dict[config.Key, object] = {
+        ("policy", "sessions_per_hour"): 60, ("evidence", "heartbeat_ms"): 10_000,
+    }  # fmt: skip
+    loaded = config.load(path, options, environment={})
+    prepare(places(loaded.config, {}))
+    return make_plan(loaded.config, SourceSettings("stdin", speed=speed), {})
+
+
+def _watch(running: Supervisor, run: Run, hours: float) -> None:
+    """Until the sound ends, with a line of progress."""
+    next_s, began_s = time.monotonic() + LOOK_EVERY_S, time.monotonic()
+    try:
+        for line in running.lines():
+            run.events[f"{line['from']} {line['event']}"] += 1
+            run.heard_s = max(run.heard_s, float(line.get("at_s") or 0.0))
+            if line["event"] == "wake":
+                run.lags_ms.append(int(line["lag_ms"]))
+            if time.monotonic() >= next_s and len(running.pids()) == len(PROCESSES):
+                next_s = time.monotonic() + LOOK_EVERY_S
+                run.looks.append(_look(run.heard_s, running.pids()))
+                _progress(run.heard_s / 3600, hours, time.monotonic() - began_s)
+    except KeyboardInterrupt:
+        running.stop()
+        for _ in running.lines():
+            pass
+
+
+def _look(heard_s: float, pids: dict[str, int]) -> Look:
+    memory = {name: round(daemon.memory(pid).rss_mib, 2) for name, pid in pids.items()}
+    return Look(round(heard_s / 3600, 4), memory, {name: _descriptors(pid) for name, pid in pids.items()})
+
+
+def _descriptors(pid: int) -> int | None:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  # names are wanted, not what they lead to
+    except PermissionError:
+        return None
+
+
+def _progress(heard_h: float, hours: float, took_s: float) -> None:
+    left_min = took_s / max(heard_h, 1e-6) * (hours - heard_h) / 60
+    end = "\r" if sys.stderr.isatty() else "\n"
+    print(f"{heard_h:7.2f} of {hours:g} h heard, {left_min:5.1f} min left   ", end=end, file=sys.stderr, flush=True)
+
+
+class _Household:
+    """Writes the loop into what becomes this process's standard input, which listen inherits: a context manager."""
+
+    def __init__(self, hours: float) -> None:
+        self._left = round(hours * 3600 * RATE_HZ)
+        self._loop = household()
+
+    def __enter__(self) -> None:
+        reader, writer = os.pipe()
+        self._kept = os.dup(0)
+        os.dup2(reader, 0)
+        os.close(reader)
+        self._writer = writer
+        threading.Thread(target=self._feed, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        os.dup2(self._kept, 0)
+        os.close(self._kept)
+
+    def _feed(self) -> None:
+        pcm = memoryview(self._loop.astype("<i2").tobytes())
+        try:
+            with os.fdopen(self._writer, "wb", buffering=0) as pipe:
+                while self._left > 0:
+                    part = pcm[: 2 * min(self._left, len(self._loop))]
+                    self._left -= len(part) // 2
+                    for at in range(0, len(part), 32_768):
+                        pipe.write(part[at : at + 32_768])
+        except BrokenPipeError:  # listen was stopped before the end
+            return
+
+
+def household() -> Int16:
+    """(n,) 20 minutes: the room once, then talk without wake words, a quiet room and a louder one."""
+    room = sounds.room()
+    minutes = round(1200 - len(room) / RATE_HZ)
+    talk = np.resize(np.concatenate(sounds.said(wake_words=False)), minutes // 2 * RATE_HZ)
+    parts = [room, talk, *(sounds.quiet(dbfs, minutes / 4) for dbfs in sounds.QUIET_DBFS)]
+    return np.concatenate(parts)
+
+
+def _verified(evidence: Path) -> bool:
+    command = [sys.executable, "-P", "-m", "wakeword", "audit", "verify", str(evidence)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _records(evidence: Path) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for segment in sorted(evidence.glob("*.seg")):
+        for line in segment.read_bytes().splitlines():
+            record: dict[str, Any] = json.loads(line)  # Any: JSON
+            kind = str(record["k"])
+            counts[f"{kind} {record['why']}" if kind in ("gap", "close") else kind] += 1
+    return dict(counts)
+
+
+def judged(run: Run) -> dict[str, bool]:
+    """What must hold, and whether it does."""
+    gaps = sum(count for kind, count in run.records.items() if kind.startswith("gap") and kind != "gap first")
+    early, late = _early_late(run.lags_ms)
+    verdict = {"no process failed": not run.failure, "log verified": run.verified, "zero gaps": gaps == 0}
+    verdict["latency flat"] = percentile(late, 0.5) <= LATENCY_SLACK * max(10.0, percentile(early, 0.5))
+    for name in PROCESSES:
+        early, late = _early_late([look.rss_mib[name] for look in run.looks])
+        verdict[f"memory of {name} flat"] = statistics.median(late) <= MEMORY_SLACK * statistics.median(early)
+        open_early, open_late = _early_late([look.descriptors[name] or 0 for look in run.looks])
+        verdict[f"descriptors of {name} flat"] = max(open_late) <= max(open_early)
+    return verdict
+
+
+def _early_late(values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The second tenth and the last."""
+    tenth = max(1, len(values) // 10)
+    return list(values[tenth : 2 * tenth]) or list(values) or [0.0], list(values[-tenth:]) or [0.0]
+
+
+def report(run: Run, speed: float) -> str:
+    """For people."""
+    lines = [f"{run.heard_s / 3600:.2f} h heard in {run.took_s / 60:.1f} min, at {speed:g} times real time"]
+    for name in PROCESSES:
+        values = [look.rss_mib[name] for look in run.looks]
+        fds = sorted({str(look.descriptors[name]) for look in run.looks})
+        early, late = (statistics.median(part) for part in _early_late(values))
+        lines.append(
+            f"{name:<7} MiB {picture(values)}  early {early:.1f}  late {late:.1f}   descriptors {', '.join(fds)}"
+        )
+    if run.lags_ms:
+        early_ms, late_ms = _early_late(run.lags_ms)
+        shown = f"early {percentile(early_ms, 0.5):.0f}  late {percentile(late_ms, 0.5):.0f}"
+        lines.append(f"{'wakes':<7} ms  {picture(run.lags_ms)}  {shown}  longest {max(run.lags_ms)}")
+    lines.append("records " + "  ".join(f"{kind} {count}" for kind, count in sorted(run.records.items())))
+    lines.append("events  " + "  ".join(f"{kind} {count}" for kind, count in sorted(run.events.items())))
+    lines += [f"{'yes' if held else 'NO':<4}{what}" for what, held in run.verdict.items()]
+    return "\n".join(lines)
+
+
+def picture(values: Sequence[float], width: int = 40) -> str:
+    """The course of the values as a row of blocks, from nothing to the highest."""
+    if not values:
+        return ""
+    most = max(values) or 1.0
+    parts = np.array_split(np.asarray(values, float), min(width, len(values)))
+    return "".join("▁▂▃▄▅▆▇█"[min(7, int(8 * float(part.max()) / most))] for part in parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
