@@ -331,7 +331,8 @@ def cosigned(text_and_signatures: str, witness: note.Signer, time_s: int) -> str
 
 def _records(random: Random, plan: list[Planned]) -> tuple[list[Record], int]:
     """A group and a place in it."""
-    group = random.choice(random.choice([file for file in plan if file.sealed]).groups)
+    file = random.choice([file for file in plan if file.sealed])
+    group = random.choice([group for group in file.groups if group])
     return group, random.randrange(len(group))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from verifiers import COMMON
 
 from wakeword.evidence import note
-from wakeword.evidence.record import CLOSE_REASONS, EVERY, FAULT_CODES, HARD_LIMITS, KINDS, OTHERS
+from wakeword.evidence.record import CLOSE_REASONS, EVERY, FAULT_CODES, HARD_LIMITS, KINDS, OTHERS, PROCESSES, Truth
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/audit-log.md").read_text(encoding="utf-8")
@@ -85,3 +85,13 @@ def test_the_answer_that_is_shown_has_what_verifiers_say() -> None:
 def test_the_points_of_small_order_are_the_codes() -> None:
     for y in note._SMALL_ORDER - {2**255 - 20}:
         assert re.search(rf"\b{y}\b", TEXT), y
+
+
+def test_what_is_no_number_is_told() -> None:
+    told = re.search(r"is 0 to 1000000; but (.*?) are true or false", TEXT, re.S)
+    assert told
+    truths = {name for checks in KINDS.values() for name in checks if isinstance(checks[name], Truth)}
+    assert set(re.findall(r"`(\w+)`", told[1])) - {"meter"} == truths
+    words = re.search(r"`who` is one of ([a-z, ]*)\.", TEXT)
+    assert words
+    assert tuple(words[1].split(", ")) == PROCESSES
