@@ -47,7 +47,10 @@ def drawn_run(folder: Path, candidates: int, seed: int = 1) -> Run:
         if file.kind == "positive"
         for number in range(4)
     ]
-    rows = sorted((_row(files, said, words, random) for _ in range(candidates)), key=lambda row: row.decided_s)
+    rows = [_row(files, said, words, random) for _ in range(candidates)]
+    for number in range(0, candidates // 2, 10):  # some come at the very moment at which another's rest ends
+        rows[-1 - number] = replace(rows[number], decided_s=rows[number].rest_until_s, stage2=0.9)
+    rows.sort(key=lambda row: row.decided_s)
     by_file = {file.file: [row for row in rows if row.file == file.file] for file in files}
     _write(folder, File, files)
     _write(folder, Utterance, said)
@@ -142,6 +145,7 @@ def thresholds(sweep: Sweep) -> list[tuple[float, float]]:
     """Drawn ones, and some that scores touch exactly."""
     random = np.random.default_rng(7)
     exact = [tuple(map(float, sweep.scores[random.integers(len(sweep.scores))])) for _ in range(10)]
+    exact += [(float(sweep.alive[row, 0]), 0.3) for row in random.integers(len(sweep.alive), size=5)]
     free = [tuple(map(float, LEAST + (1 - LEAST) * random.random(2))) for _ in range(15)]
     return [*exact, *free, (LEAST, LEAST), (1.0, 1.0), (0.5, 0.5)]
 
