@@ -29,7 +29,8 @@ def spoken(label: str, length: int = 12_000) -> Spoken:
 
 
 def test_a_plan_has_each_kind_as_often_as_it_says() -> None:
-    items = dataset.plan([spoken("computer"), spoken("bumblebee")], [spoken("near:computer")], ("computer",), 1.0)
+    words, random = [spoken("computer"), spoken("bumblebee")], np.random.default_rng(0)
+    items = dataset.plan(words, [], [spoken("near:computer")], ("computer",), 1.0, random)
     labels = [dataset.label(item) for item in items]
     assert labels.count("computer") == dataset.COPIES["real"]
     assert labels.count("part:computer") == dataset.COPIES["part"]
@@ -37,6 +38,14 @@ def test_a_plan_has_each_kind_as_often_as_it_says() -> None:
     assert labels.count("near:computer") == dataset.COPIES["near"]
     assert labels.count("speech") == dataset.SPEECH_RAW + dataset.SPEECH_AUGMENTED
     assert labels.count("noise") == dataset.NOISE
+
+
+def test_recordings_at_another_pitch_stand_beside_the_originals_other_words_rarely() -> None:
+    warped, random = [spoken("computer")] * 100 + [spoken("bumblebee")] * 100, np.random.default_rng(0)
+    labels = [dataset.label(item) for item in dataset.plan([], warped, [], ("computer",), 1.0, random)]
+    assert labels.count("computer") == 100 * dataset.COPIES["warped"]
+    assert labels.count("bumblebee") == pytest.approx(100 * dataset.COPIES["other warped"], abs=25)
+    assert not [label for label in labels if label.startswith("part:")]
 
 
 @pytest.mark.parametrize("kind", ["word", "part", "speech", "raw", "noise"])

@@ -16,8 +16,9 @@ from wakeword.pipeline.stage1 import Stage1 as Running  # noqa: E402
 from wakeword.pipeline.stage2 import Stage2 as Judging  # noqa: E402
 from wakeword.train import assemble, export, stage1  # noqa: E402
 from wakeword.train.export import Scale  # noqa: E402
+from wakeword.train.phrases import Word  # noqa: E402
 from wakeword.train.stage1 import Stage1  # noqa: E402
-from wakeword.train.stage2 import Stage2  # noqa: E402
+from wakeword.train.stage2 import Several, Stage2  # noqa: E402
 
 WORDS = ["computer", "jarvis", "alexa"]
 SCALES = {"scale1": (1.5, -0.7), "scale2": (2.0, 0.4)}
@@ -34,7 +35,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stage1, Sta
     two.mel.bank.uniform_(0, 0.01)
     torch.save(one.state_dict(), out / "one.pt")
     torch.save(two.state_dict(), out / "two.pt")
-    assemble.assemble(out / "one.pt", out / "two.pt", WORDS, out / "models", {word: dict(SCALES) for word in WORDS})
+    details = {word: dict(SCALES) for word in WORDS}
+    assemble.assemble(out / "one.pt", [out / "two.pt"], [Word.of(word) for word in WORDS], out / "models", details)
     return out / "models", one.eval(), two.eval()
 
 
@@ -85,3 +87,19 @@ def test_a_graph_that_differs_from_its_network_is_not_written(
     monkeypatch.setattr(stage1, "_fold", slightly_wrong)
     with pytest.raises(ValueError, match="the exported graph differs by"):
         export.stage1_graph(trained[1], 0, Scale())
+
+
+def test_several_trainings_judge_by_their_mean_logit_on_the_words_all_know(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    networks = [Stage2(3).eval(), Stage2(5).eval()]
+    for number, network in enumerate(networks):
+        network.mel.kernel.normal_(0, 0.02, generator=torch.Generator().manual_seed(1))
+        network.mel.bank.fill_(0.005)
+        torch.save(network.state_dict(), tmp_path / f"{number}.pt")
+    loaded = export.load_stage2([tmp_path / "0.pt", tmp_path / "1.pt"])
+    samples = torch.randn(2, 32_000) * 500
+    with torch.no_grad():
+        expected = (networks[0](samples) + networks[1](samples)[:, :3]) / 2
+        assert torch.allclose(loaded(samples), expected, atol=1e-5)
+    assert isinstance(loaded, Several)
+    assert len(export.stage2_graph(loaded, 2, Scale())) < 5_000_000

@@ -13,6 +13,7 @@ pytest.importorskip("onnx", reason="training needs the extra 'train'")
 from wakeword.errors import ConfigError
 from wakeword.train import choose, recipe
 from wakeword.train.choose import CONDITIONS, Sweep
+from wakeword.train.phrases import Word
 from wakeword.train.recipe import Recipe
 
 
@@ -21,15 +22,22 @@ def made(tmp_path: Path) -> Recipe:
     for path in ("corpora/manifest.csv", "wake/index.csv"):
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).touch()
+    rows = [f"{word}.flac,{word},{fold}" for word in ("computer", "jarvis") for fold in ("train", "dev")]
+    (tmp_path / "wake/index.csv").write_text("\n".join(["path,word,fold", *rows]))
     return Recipe(
-        ("computer", "jarvis"), tmp_path / "corpora", tmp_path / "wake", tmp_path / "out", tmp_path / "work", tmp_path
+        (Word.of("computer"), Word.of("jarvis")),
+        tmp_path / "corpora",
+        tmp_path / "wake",
+        tmp_path / "out",
+        tmp_path / "work",
+        tmp_path,
     )
 
 
 def test_every_step_has_a_result_of_its_own(made: Recipe) -> None:
     steps = recipe.steps(made)
     results = [result for _, result, _ in steps]
-    assert len(set(results)) == len(steps) == 8 + made.pools
+    assert len(set(results)) == len(steps) == 7 + len(made.spoken) + made.pools + made.seeds_stage2
     assert results[-1] == made.out / "jarvis" / "card.md"
 
 
@@ -58,7 +66,19 @@ def test_missing_corpora_are_named_before_anything_is_done(made: Recipe, tmp_pat
     assert not made.work.exists()
 
 
-def test_weights_that_are_nowhere_are_named_with_the_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fold", ["train", "dev"])
+def test_a_word_without_recordings_is_named_before_anything_is_done(made: Recipe, fold: str) -> None:
+    index = made.wake / "index.csv"
+    index.write_text(index.read_text().replace(f"jarvis.flac,jarvis,{fold}", f"a.flac,smart_mirror,{fold}"))
+    with pytest.raises(
+        ConfigError, match=rf"index\.csv: no recording of 'jarvis' in the {fold} fold \(.*computer, smart_"
+    ):
+        recipe.follow(made)
+    assert not made.work.exists()
+
+
+def test_weights_that_are_nowhere_are_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"openwakeword==0\.5\.1"):
         recipe.find_embedding(tmp_path)
     for name in ("embedding_model.onnx", "melspectrogram.onnx"):

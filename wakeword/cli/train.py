@@ -25,7 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedding", type=Path, help="folder of the weights that stage 2 starts from")
     parser.add_argument("--pools", type=int, default=2, help="augmented copies of everything (default 2)")
     parser.add_argument("--epochs-stage1", type=int, default=16)
-    parser.add_argument("--epochs-stage2", type=int, default=12)
+    parser.add_argument("--epochs-stage2", type=int, default=14)
+    parser.add_argument("--seeds-stage2", type=int, default=2, help="trainings of stage 2, averaged (default 2)")
+    parser.add_argument("--rounds", type=int, default=300, help="synthetic speakers a word (default 300)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
 
@@ -36,13 +38,8 @@ def execute(given: argparse.Namespace) -> int:
         from wakeword.train import phrases, recipe
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed", hint="pip install 'wakeword[train,voices]'") from error
-    for word in given.words:
-        if word not in phrases.NEAR:
-            known = ", ".join(phrases.NEAR)
-            raise ConfigError(
-                f"no near-misses are written down for '{word}'", hint=f"known: {known}; see wakeword/train/phrases.py"
-            )
     options = {name: value for name, value in vars(given).items() if name not in ("command", "words", "embedding")}
+    spoken = tuple(phrases.Word.of(word) for word in given.words)
     embedding = recipe.find_embedding(given.embedding)
-    recipe.follow(recipe.Recipe(words=tuple(given.words), embedding=embedding, **options))
+    recipe.follow(recipe.Recipe(spoken=spoken, embedding=embedding, **options))
     return 0

@@ -1,6 +1,6 @@
 """Put exported graphs into model folders.
 
-    python -m wakeword.train.assemble STAGE1.pt STAGE2.pt OUT [--details FILE.json]
+    python -m wakeword.train.assemble STAGE1.pt STAGE2.pt… OUT [--details FILE.json]
 
 Without details the folders serve a sweep: raw scores, placeholder thresholds of 0.5.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from wakeword.events import RATE_HZ
 from wakeword.pipeline import features
 from wakeword.train import stage2 as embedding
 from wakeword.train.export import Scale, load_stage1, load_stage2, stage1_graph, stage2_graph
+from wakeword.train.phrases import Word
 from wakeword.train.sources import SOURCES
 
 STAGE1 = {  # what it is fed, for whoever runs the graph without us
@@ -42,39 +44,44 @@ def write(folder: Path, manifest: dict[str, Any], one: bytes, two: bytes) -> Non
     (folder / "manifest.yaml").write_text(text, "utf-8")
 
 
-def assemble(stage1: Path, stage2: Path, words: list[str], out: Path, details: dict[str, Any], seed: int = 1) -> None:
+def assemble(
+    stage1: Path, stage2: list[Path], words: list[Word], out: Path, details: dict[str, Any], seed: int = 1
+) -> None:
     """Export all words. `details[word]` may hold `scale1`, `scale2` ([a, b]) and further manifest entries."""
-    trained1, trained2 = load_stage1(stage1, len(words)), load_stage2(stage2, len(words))
+    trained1, trained2 = load_stage1(stage1, len(words)), load_stage2(stage2)
+    command = shlex.join(["wakeword", "train", *(word.phrase for word in words)])
     for number, word in enumerate(words):
-        own = dict(details.get(word, {}))
+        own = dict(details.get(word.name, {}))
         one, trunk = stage1_graph(trained1, number, Scale(*own.pop("scale1", (1.0, 0.0))))
         two = stage2_graph(trained2, number, Scale(*own.pop("scale2", (1.0, 0.0))))
         point = {"stage1": 0.5, "stage2": 0.5}
         manifest = {
-            "format": 1, "word": word, "phrase": word, "language": "en", "licence": "Apache-2.0",
+            "format": 1, "word": word.name, "phrase": word.phrase, "language": word.language, "licence": "Apache-2.0",
             "sample_rate_hz": RATE_HZ,
             "stage1": {"trunk": trunk, **STAGE1},
             "stage2": dict(STAGE2),
             "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
             **own,
             "data": [source._asdict() for source in SOURCES],
-            "training": {"command": f"wakeword train {' '.join(words)}", "seed": seed, "see": "docs/models.md"},
+            "training": {"command": command, "seed": seed, "see": "docs/models.md"},
         }  # fmt: skip
-        write(out / word, manifest, one, two)
+        write(out / word.name, manifest, one, two)
 
 
 def main() -> None:
     """Parse the command line and write the folders."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage1", type=Path)
-    parser.add_argument("stage2", type=Path)
+    parser.add_argument("stage2", type=Path, nargs="+", help="weights of one training, or of several to be averaged")
     parser.add_argument("out", type=Path)
     parser.add_argument("--words", default="computer,jarvis,alexa")
     parser.add_argument("--seed", type=int, default=1, help="of the training, for the manifest")
     parser.add_argument("--details", type=Path, help="JSON: word -> calibration and manifest entries")
     given = parser.parse_args()
     details = json.loads(given.details.read_text()) if given.details else {}
-    assemble(given.stage1, given.stage2, given.words.split(","), given.out, details, given.seed)
+    assemble(
+        given.stage1, given.stage2, [Word.of(said) for said in given.words.split(",")], given.out, details, given.seed
+    )
 
 
 if __name__ == "__main__":

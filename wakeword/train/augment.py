@@ -87,7 +87,7 @@ def room(sound: Float32, random: Random, around: Surroundings) -> Float32:
 
 def noise(length: int, random: Random, around: Surroundings) -> Float32:
     """`length` samples of unit level: household, music, babble, one talker, or plain noise of some colour."""
-    kind = random.choice(["household", "music", "babble", "talker", "coloured"], p=[0.25, 0.2, 0.32, 0.08, 0.15])
+    kind = random.choice(["household", "music", "babble", "talker", "coloured"], p=[0.22, 0.19, 0.4, 0.08, 0.11])
     if kind == "household":
         sound = cut(around.household, length, random)
         if random.random() < 0.4:

@@ -59,16 +59,20 @@ def rows(folder: Path, fold: str, kind: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["fold"] == fold and row["path"].startswith(kind)]
 
 
+def recordings(folder: Path, fold: str) -> list[dict[str, str]]:
+    """The rows of `index.csv` that belong to a fold."""
+    with (folder / "index.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["fold"] == fold]
+
+
 def wake_words(folder: Path, fold: str) -> list[Spoken]:
     """Real recordings of all words of a fold."""
-    with (folder / "index.csv").open(newline="") as file:
-        chosen = [row for row in csv.DictReader(file) if row["fold"] == fold]
     return [
         Spoken(
             row["word"], read(folder / row["path"]), int(float(row["speech_start_s"]) * RATE_HZ),
             int(float(row["speech_end_s"]) * RATE_HZ), row["speaker_cluster"], row["path"],
         )
-        for row in chosen
+        for row in recordings(folder, fold)
     ]  # fmt: skip
 
 

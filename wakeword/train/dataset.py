@@ -1,6 +1,6 @@
 """A pool of augmented clips on disk, from which both stages train.
 
-    python -m wakeword.train.dataset OUT --corpora DIR --wake DIR --synthetic DIR [--seed 1] [--scale 1.0]
+    python -m wakeword.train.dataset OUT --corpora DIR --wake DIR [--warped DIR] --synthetic DIR… [--seed 1]
 
 `OUT/samples.npy` (n, 51200) int16: 3.2 s each. `OUT/items.csv`: label, start, end (samples of the utterance inside the
 clip; 0, 0 for plain negatives), speaker, origin. Labels: a word; `near:`, `part:` and `around` for what only resembles
@@ -24,7 +24,9 @@ from wakeword.train import augment, corpus
 from wakeword.train.augment import Float32, Random, Surroundings
 
 CLIP_SAMPLES = 51_200
-COPIES = {"real": 26, "other": 7, "synthetic": 6, "near": 4, "part": 5}  # of each recording of that kind
+COPIES = {  # of each recording of that kind
+    "real": 14, "warped": 4, "other": 7, "other warped": 0.4, "synthetic": 6, "near": 4, "part": 5,
+}  # fmt: skip
 SPEECH_RAW, SPEECH_AUGMENTED, NOISE = 20_000, 18_000, 3_000
 
 
@@ -37,14 +39,18 @@ class Item:
 
 
 def plan(
-    words: list[corpus.Spoken], synthetic: list[corpus.Spoken], targets: tuple[str, ...], scale: float
-) -> list[Item]:
-    """The list of clips to make. Real recordings weigh most: they are few, and they are people."""
+    words: list[corpus.Spoken], warped: list[corpus.Spoken], synthetic: list[corpus.Spoken],
+    targets: tuple[str, ...], scale: float, random: Random,
+) -> list[Item]:  # fmt: skip
+    """The list of clips to make. Real recordings weigh most, as they are and `warped`: they are few, and are people."""
     items: list[Item] = []
     for spoken in words:
         target = spoken.label in targets
         items += [Item("word", spoken)] * round(COPIES["real" if target else "other"] * scale)
         items += [Item("part", spoken)] * round(COPIES["part"] * scale * target)
+    for spoken in warped:
+        copies = COPIES["warped" if spoken.label in targets else "other warped"] * scale
+        items += [Item("word", spoken)] * int(copies + random.random())
     for spoken in synthetic:
         target = spoken.label in targets
         items += [Item("word", spoken)] * round(COPIES["synthetic" if target else "near"] * scale)
@@ -64,9 +70,9 @@ def make(item: Item, random: Random, around: Surroundings) -> tuple[Float32, int
     sound = _neighbours(sound, start, end, random, around)
     if random.random() < 0.55:
         sound = augment.room(sound, random, around)
-    if random.random() < 0.78:
+    if random.random() < 0.82:
         loudness = augment.level(sound[start:end])
-        snr_db = random.uniform(-5, 22)
+        snr_db = random.uniform(-6, 20)
         sound = sound + augment.noise(len(sound), random, around) * np.float32(loudness * 10 ** (-snr_db / 20))
     return augment.microphone(sound, random), start, end
 
@@ -191,7 +197,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--wake", type=Path, required=True)
-    parser.add_argument("--synthetic", type=Path, required=True)
+    parser.add_argument("--warped", type=Path, help="more speakers of the same recordings, from warp.py")
+    parser.add_argument("--synthetic", type=Path, nargs="+", required=True)
     parser.add_argument("--words", default="computer,jarvis,alexa")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0)
@@ -199,7 +206,10 @@ def main() -> None:
     given = parser.parse_args()
     around = corpus.surroundings(given.corpora, "train", simulated_rooms=120)
     words = corpus.wake_words(given.wake, "train")
-    items = plan(words, corpus.synthetic(given.synthetic), tuple(given.words.split(",")), given.scale)
+    warped = corpus.wake_words(given.warped, "train") if given.warped else []
+    synthetic = [clip for folder in given.synthetic for clip in corpus.synthetic(folder)]
+    random = np.random.default_rng(given.seed)
+    items = plan(words, warped, synthetic, tuple(given.words.split(",")), given.scale, random)
     print(f"{len(words)} recordings, {len(around.rooms)} rooms, {len(items)} clips to make", flush=True)
     build(given.out, items, around, given.seed, given.processes)
 

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from wakeword.train.stage1 import UNIT_FRAMES, Stage1, Streaming
-from wakeword.train.stage2 import SEGMENT_SAMPLES, Stage2
+from wakeword.train.stage2 import SEGMENT_SAMPLES, Several, Stage2
 
 OPSET = 17
 
@@ -37,7 +37,7 @@ class Scale:
 class Score(nn.Module):
     """Stage 2 of one word, from samples to a calibrated score."""
 
-    def __init__(self, trained: Stage2, word: int, scale: Scale) -> None:
+    def __init__(self, trained: Stage2 | Several, word: int, scale: Scale) -> None:
         super().__init__()
         self.trained, self.word, self.scale = trained, word, scale
 
@@ -66,7 +66,7 @@ def stage1_graph(trained: Stage1, word: int, scale: Scale) -> tuple[bytes, str]:
     return model.SerializeToString(deterministic=True), trunk
 
 
-def stage2_graph(trained: Stage2, word: int, scale: Scale) -> bytes:
+def stage2_graph(trained: Stage2 | Several, word: int, scale: Scale) -> bytes:
     """Samples to score."""
     score = Score(trained, word, scale).eval()
     model = _traced(score, (torch.zeros(1, SEGMENT_SAMPLES),), ["samples"], ["score"])
@@ -120,8 +120,12 @@ def load_stage1(path: Path, words: int) -> Stage1:
     return model.eval()
 
 
-def load_stage2(path: Path, words: int) -> Stage2:
-    """The averaged weights of a training."""
-    model = Stage2(words)
-    model.load_state_dict(torch.load(path, weights_only=True))
-    return model.eval()
+def load_stage2(paths: list[Path]) -> Several:
+    """The averaged weights of one training or of several, of however many words each."""
+    networks = []
+    for path in paths:
+        weights = torch.load(path, weights_only=True)
+        model = Stage2(len(weights["head.out.bias"]))
+        model.load_state_dict(weights)
+        networks.append(model.eval())
+    return Several(networks).eval()

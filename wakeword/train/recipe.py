@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wakeword.errors import ConfigError
 from wakeword.train import (
     assemble,
@@ -31,16 +33,18 @@ from wakeword.train import (
     synthesize,
     train_stage1,
     train_stage2,
+    warp,
 )  # fmt: skip
 from wakeword.train.export import load_stage1
 from wakeword.train.learn import Pool
+from wakeword.train.phrases import Word
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train, from what, where. The defaults are how the shipped words were trained."""
+    """What to train, from what, where."""
 
-    words: tuple[str, ...]
+    spoken: tuple[Word, ...]
     corpora: Path  # speech/, noise/, rir/ and manifest.csv
     wake: Path  # recordings of wake words and index.csv
     out: Path  # model folders
@@ -48,9 +52,16 @@ class Recipe:
     embedding: Path  # embedding_model.onnx and melspectrogram.onnx
     pools: int = 2  # of 69 000 clips each
     epochs_stage1: int = 16  # over one pool; the later pools get as many again
-    epochs_stage2: int = 12
+    epochs_stage2: int = 14
+    seeds_stage2: int = 2  # trainings whose logits are averaged: each errs on other sounds
+    rounds: int = synthesize.ROUNDS  # synthetic speakers a word
     seed: int = 1
     processes: int = 2
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(word.name for word in self.spoken)
 
 
 def find_embedding(given: Path | None) -> Path:
@@ -73,6 +84,7 @@ def follow(recipe: Recipe) -> None:
     for path in (recipe.corpora / "manifest.csv", recipe.wake / "index.csv"):
         if not path.is_file():
             raise ConfigError("not found", where=str(path), hint="see docs/models.md for what the corpora must hold")
+    _require_recordings(recipe)
     recipe.work.mkdir(parents=True, exist_ok=True)
     for name, result, step in steps(recipe):
         if result.exists():
@@ -84,21 +96,37 @@ def follow(recipe: Recipe) -> None:
         print(f"{name}: {(time.monotonic() - began) / 60:.1f} min", flush=True)
 
 
+def _require_recordings(recipe: Recipe) -> None:
+    """Before hours are spent: thresholds are chosen on dev recordings of each word."""
+    for fold in ("train", "dev"):
+        recorded = {row["word"] for row in corpus.recordings(recipe.wake, fold)}
+        for word in recipe.spoken:
+            if word.name not in recorded:
+                raise ConfigError(
+                    f"no recording of '{word.phrase}' in the {fold} fold", where=str(recipe.wake / "index.csv"),
+                    hint=f"add rows with the word {word.name}; recorded are {', '.join(sorted(recorded)) or 'none'}",
+                )  # fmt: skip
+
+
 def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
     """(name, what exists when it is done, what to do), in order."""
     work, words = recipe.work, recipe.words
-    voices, stage1, mined, stage2 = work / "voices", work / "stage1", work / "mined", work / "stage2"
+    warped, stage1, mined, stage2 = work / "warped", work / "stage1", work / "mined", _stage2_folders(recipe)
     pools = [work / f"pool{number}" for number in range(recipe.pools)]
     table = work / "sweep.csv"
     return [
-        ("synthetic voices", voices / "done", lambda: _voices(voices, words)),
         *(
-            (f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, voices, n))
-            for n, p in enumerate(pools)
+            (f"synthetic voices, {w.phrase}", work / "voices" / w.name / "done", lambda w=w: _voices(recipe, w))
+            for w in recipe.spoken
         ),
+        ("more speakers", warped / "index.csv", lambda: _warp(recipe, warped)),
+        *((f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, n)) for n, p in enumerate(pools)),
         ("stage 1", stage1 / "stage1.pt", lambda: _stage1(recipe, pools, stage1)),
         ("mining", mined / "items.csv", lambda: _mine(recipe, stage1, mined)),
-        ("stage 2", stage2 / "stage2.pt", lambda: _stage2(recipe, [*pools, mined], stage2)),
+        *(
+            (f"stage 2 {p.name}", p / "stage2.pt", lambda p=p, n=n: _stage2(recipe, [*pools, mined], p, n))
+            for n, p in enumerate(stage2)
+        ),
         ("dev conditions", work / "dev" / "index.csv", lambda: _conditions(recipe, work / "dev")),
         ("raw models", work / "raw" / words[-1] / "manifest.yaml", lambda: _assemble(recipe, work / "raw", {})),
         ("sweep", table, lambda: _sweep(recipe, work / "raw", table)),
@@ -106,14 +134,26 @@ def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
     ]  # fmt: skip
 
 
-def _voices(folder: Path, words: tuple[str, ...]) -> None:
-    synthesize.synthesize(folder, words, held=False)
+def _stage2_folders(recipe: Recipe) -> list[Path]:
+    return [recipe.work / f"stage2-{number}" for number in range(recipe.seeds_stage2)]
+
+
+def _voices(recipe: Recipe, word: Word) -> None:
+    folder = recipe.work / "voices" / word.name
+    synthesize.synthesize(word, folder, held=False, rounds=recipe.rounds, processes=recipe.processes)
     (folder / "done").touch()
 
 
-def _pool(recipe: Recipe, folder: Path, voices: Path, number: int) -> None:
+def _warp(recipe: Recipe, out: Path) -> None:
+    warp.build(recipe.wake, out, warp.VARIANTS, recipe.seed, recipe.processes)
+
+
+def _pool(recipe: Recipe, folder: Path, number: int) -> None:
     around = corpus.surroundings(recipe.corpora, "train", simulated_rooms=120)
-    items = dataset.plan(corpus.wake_words(recipe.wake, "train"), corpus.synthetic(voices), recipe.words, 1.0)
+    synthetic = [clip for word in recipe.words for clip in corpus.synthetic(recipe.work / "voices" / word)]
+    words, warped = corpus.wake_words(recipe.wake, "train"), corpus.wake_words(recipe.work / "warped", "train")
+    random = np.random.default_rng([recipe.seed, number])
+    items = dataset.plan(words, warped, synthetic, recipe.words, 1.0, random)
     dataset.build(folder, items, around, recipe.seed + number, recipe.processes)
 
 
@@ -128,10 +168,10 @@ def _mine(recipe: Recipe, stage1: Path, out: Path) -> None:
     mine.mine(model, list(recipe.words), out, recipe.corpora, passes=2, floor=0.12, seed=5)
 
 
-def _stage2(recipe: Recipe, pools: list[Path], out: Path) -> None:
+def _stage2(recipe: Recipe, pools: list[Path], out: Path, number: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     drawer = train_stage2.Drawer([Pool(pool, recipe.words) for pool in pools], recipe.words)
-    train_stage2.train(drawer, recipe.embedding, out, len(recipe.words), recipe.epochs_stage2, recipe.seed)
+    train_stage2.train(drawer, recipe.embedding, out, len(recipe.words), recipe.epochs_stage2, recipe.seed + number)
 
 
 def _conditions(recipe: Recipe, out: Path) -> None:
@@ -142,9 +182,8 @@ def _conditions(recipe: Recipe, out: Path) -> None:
 
 def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
     work = recipe.work
-    assemble.assemble(
-        work / "stage1" / "stage1.pt", work / "stage2" / "stage2.pt", list(recipe.words), out, details, recipe.seed
-    )
+    stage2 = [folder / "stage2.pt" for folder in _stage2_folders(recipe)]
+    assemble.assemble(work / "stage1" / "stage1.pt", stage2, list(recipe.spoken), out, details, recipe.seed)
 
 
 def _sweep(recipe: Recipe, models: Path, out: Path) -> None:

@@ -103,6 +103,21 @@ class Stage2(nn.Module):
         return self.head(self.embedding(self.mel(samples)))
 
 
+class Several(nn.Module):
+    """The mean logit of networks from different trainings: they err on different sounds, and share the bands."""
+
+    def __init__(self, networks: list[Stage2]) -> None:
+        super().__init__()
+        self.mel, self.networks = networks[0].mel, nn.ModuleList(networks)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """(B, 32000) -> (B, words), of the words that all of them know: the first ones."""
+        mel = self.mel(samples)
+        logits = [network.head(network.embedding(mel)) for network in self.networks]
+        words = min(found.shape[1] for found in logits)
+        return torch.stack([found[:, :words] for found in logits]).mean(dim=0)
+
+
 def start_from(model: Stage2, package: Path) -> None:
     """Load the original's weights from the folder that holds `embedding_model.onnx` and `melspectrogram.onnx`."""
     import onnx

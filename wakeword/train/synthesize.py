@@ -1,6 +1,6 @@
-"""Write the synthetic clips of the shipped words to a folder; start it again and it goes on where it stopped.
+"""Write the synthetic clips of one word to a folder; start it again and it goes on where it stopped.
 
-    python -m wakeword.train.synthesize DIR [--held] [--words computer,jarvis,alexa]
+    python -m wakeword.train.synthesize PHRASE DIR [--held] [--rounds 300]
 
 `DIR/index.csv`: path, kind (the word, or `near:<word>`, or `around`), text, voice, engine. One speaker never stands in
 both the training set and the held one. Seeded: clip i is the same clip in every run.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
@@ -20,10 +21,10 @@ import numpy as np
 import soundfile
 
 from wakeword.train import phrases, voices
+from wakeword.train.phrases import Word
 
-WORDS = ("computer", "jarvis", "alexa")
 SMALL = [("flite", "slt"), ("hibari", "heart"), ("flite", "awb"), ("flite", "rms"), ("flite", "kal16")]  # nearly free
-ROUNDS, HELD_ROUNDS, REQUEST_ROUNDS = 300, 40, 120  # positives a word; Kokoro takes about 1.2 s of one core a clip
+ROUNDS, HELD_ROUNDS = 300, 40  # positives; Kokoro takes about 1.2 s of one core a clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,79 +38,100 @@ class Clip:
     speed: float
 
 
-def plan(words: tuple[str, ...], *, held: bool) -> Iterator[Clip]:
-    """Rounds of: each word once, a near-miss of each, now and then another sentence; so any prefix is balanced."""
-    for number in range(HELD_ROUNDS if held else ROUNDS):
-        random = np.random.default_rng([7, int(held), number])
-        for word in words:
-            yield Clip(word, word, "kokoro", voices.pick(random, held=held), _speed(random))
-            near = str(random.choice(phrases.near_misses(word)))
-            yield Clip(f"near:{word}", near, "kokoro", voices.pick(random, held=held), _speed(random))
-        if number % 3 == 0:
-            yield Clip(
-                "around", str(random.choice(phrases.AROUND)), "kokoro", voices.pick(random, held=held), _speed(random)
-            )
-    if not held:
-        yield from _small_engines(words)
-        yield from _requests(words)
+def plan(word: Word, rounds: int, *, held: bool, command: str = "") -> Iterator[Clip]:
+    """Rounds of: the word once, a near-miss; now and then a request after it, another sentence. Any prefix is balanced.
+
+    `command`: another engine (`voices.Command`) that says every fourth round.
+    """
+    near_misses = phrases.near_misses(word)
+    for number in range(rounds):
+        random = np.random.default_rng([7, int(held), number, *word.phrase.encode()])
+
+        def said(kind: str, text: str, random: np.random.Generator = random, number: int = number) -> Clip:
+            engine = "command" if command and number % 4 == 3 else "kokoro"
+            voice = voices.pick(random, word.language, held=held)
+            return Clip(kind, text, engine, voice, round(float(random.uniform(0.8, 1.25)), 2))
+
+        yield said(word.name, word.phrase)
+        yield said(f"near:{word.name}", str(random.choice(near_misses)))
+        if number % 4 == 0:
+            request = random.choice(phrases.REQUESTS[word.language])
+            yield said(word.name, f"{word.phrase}{phrases.COMMA[word.language]}{request}")
+        if number % 6 == 0:
+            yield said("around", str(random.choice(phrases.AROUND[word.language])))
+    if not held and word.language == "en":
+        yield from _small_engines(word, near_misses)
 
 
-def _small_engines(words: tuple[str, ...]) -> Iterator[Clip]:
+def _small_engines(word: Word, near_misses: list[str]) -> Iterator[Clip]:
     random = np.random.default_rng(11)
     for engine, voice in SMALL:
-        for word in words:
-            for speed in (0.85, 1.0, 1.15):
-                yield Clip(word, word, engine, voice, speed)
-            for near in random.permutation(phrases.near_misses(word))[:12]:
-                yield Clip(f"near:{word}", str(near), engine, voice, 1.0)
+        for speed in (0.85, 1.0, 1.15):
+            yield Clip(word.name, word.phrase, engine, voice, speed)
+        for near in random.permutation(near_misses)[:12]:
+            yield Clip(f"near:{word.name}", str(near), engine, voice, 1.0)
+        for request in random.permutation(phrases.REQUESTS["en"])[:5]:
+            yield Clip(word.name, f"{word.phrase}, {request}", engine, voice, 1.0)
 
 
-def _requests(words: tuple[str, ...]) -> Iterator[Clip]:
-    for number in range(REQUEST_ROUNDS):
-        random = np.random.default_rng([13, number])
-        engine, voice = SMALL[number % len(SMALL)]
-        for word in words:
-            yield Clip(word, f"{word}, {random.choice(phrases.REQUESTS)}", engine, voice, _speed(random))
+_engines: dict[str, voices.Engine]  # one set a worker process
 
 
-def _speed(random: np.random.Generator) -> float:
-    return round(float(random.uniform(0.8, 1.25)), 2)
+def _start(command: str) -> None:
+    global _engines  # noqa: PLW0603
+    _engines = {"kokoro": voices.Kokoro(), "flite": voices.Flite(), "hibari": voices.Hibari()}
+    if command:
+        _engines["command"] = voices.Command(command)
 
 
-def synthesize(folder: Path, words: tuple[str, ...], *, held: bool) -> None:
+def _say(job: tuple[Path, Clip]) -> str:
+    """Write one clip; the error if the engine cannot say it."""
+    path, clip = job
+    try:
+        sound = voices.trim(_engines[clip.engine].say(clip.text, clip.voice, clip.speed))
+    except (RuntimeError, OSError) as error:
+        return str(error)
+    soundfile.write(path, sound, voices.RATE_HZ, subtype="PCM_16")
+    return ""
+
+
+def synthesize(
+    word: Word, folder: Path, *, held: bool, rounds: int = ROUNDS, processes: int = 2, command: str = ""
+) -> None:
     """Say everything in `plan`; a clip that an engine cannot say is named on stderr and skipped."""
     folder.mkdir(parents=True, exist_ok=True)
-    engines: dict[str, voices.Engine] = {"kokoro": voices.Kokoro(), "flite": voices.Flite(), "hibari": voices.Hibari()}
-    clips = list(plan(words, held=held))
-    began, said = time.monotonic(), 0
-    with (folder / "index.csv").open("a", newline="") as index:
+    clips = [(folder / f"{n:05d}.flac", clip) for n, clip in enumerate(plan(word, rounds, held=held, command=command))]
+    wanted = [(path, clip) for path, clip in clips if not path.exists()]
+    began = time.monotonic()
+    context = multiprocessing.get_context("spawn")  # onnxruntime's threads do not survive a fork
+    with context.Pool(processes, _start, (command,)) as pool, (folder / "index.csv").open("a", newline="") as index:
         table = csv.writer(index)
-        for number, clip in enumerate(clips):
-            path = folder / f"{number:05d}.flac"
-            if path.exists():
-                continue
-            try:
-                sound = voices.trim(engines[clip.engine].say(clip.text, clip.voice, clip.speed))
-            except RuntimeError as error:
+        for done, ((path, clip), error) in enumerate(zip(wanted, pool.imap(_say, wanted), strict=True), 1):
+            if error:
                 print(f"skipped: {error}", file=sys.stderr)
                 continue
-            soundfile.write(path, sound, voices.RATE_HZ, subtype="PCM_16")
             table.writerow([path.name, clip.kind, clip.text, clip.voice, clip.engine])
             index.flush()
-            said += 1
-            if said % 50 == 0:
-                left = (time.monotonic() - began) / said * (len(clips) - number - 1)
-                print(f"{number + 1}/{len(clips)} clips, about {left / 60:.0f} min left", flush=True)
+            if done % 50 == 0:
+                left = (time.monotonic() - began) / done * (len(wanted) - done)
+                print(f"{done}/{len(wanted)} clips, about {left / 60:.0f} min left", flush=True)
 
 
 def main() -> None:
     """Parse the command line and write the clips."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phrase")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--held", action="store_true", help="the held-out speakers, to measure on")
-    parser.add_argument("--words", default=",".join(WORDS))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--voice-command", default="", help="another engine, e.g. 'espeak-ng -v en -w {out} {text}'")
     given = parser.parse_args()
-    synthesize(given.folder, tuple(given.words.split(",")), held=given.held)
+    rounds = given.rounds or (HELD_ROUNDS if given.held else ROUNDS)
+    synthesize(
+        Word.of(given.phrase), given.folder, held=given.held, rounds=rounds, processes=given.processes,
+        command=given.voice_command,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -18,14 +18,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wakeword.events import RATE_HZ
+from wakeword.train import augment
 from wakeword.train.dataset import CLIP_SAMPLES
 from wakeword.train.learn import Average, Course, Pool, learning_rate
 from wakeword.train.stage2 import SEGMENT_SAMPLES, Stage2, start_from
 
 BATCH, DRAWN = 48, 12_000
 HEAD_RATE, EMBEDDING_RATE = 2e-3, 3e-4
+FROZEN = 7  # first convolutions that stay as they are: edges and formants, which few speakers would only spoil
+MIXED, TALKERS, MIX_SNR_DB = 0.35, 5, (-2.0, 18.0)  # clips that meet further talkers as they are drawn
 SHARES = {"word": 0.4, "mined": 0.25, "part": 0.08, "near": 0.1, "other": 0.04, "speech": 0.11, "noise": 0.02}
 DELAY_S = (0.0, 0.30)  # the segment ends this long after the word: when stage 1 decides
+MOST_BANDS, MOST_FRAMES = 7, 18  # blanked at once, of 32 bands and 197 frames of 10 ms
 
 
 def kind(label: str, words: tuple[str, ...]) -> str:
@@ -75,6 +79,7 @@ class Drawer:
         self.places = {name: np.array(found) for name, found in places.items() if found}
         weight = np.array([SHARES[name] for name in self.places])
         self.chance = weight / weight.sum()
+        self.talk = self.places.get("speech", np.zeros((0, 2), np.int64))
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """(B, 32000) samples in int16 steps, (B,) word numbers or -1."""
@@ -86,7 +91,19 @@ class Drawer:
                 if len(batch):
                     samples.append(segments(pool, batch, random))
                     word.append(pool.word[batch])
-        return torch.from_numpy(np.concatenate(samples).astype(np.float32)), torch.from_numpy(np.concatenate(word))
+        drawn = np.concatenate(samples).astype(np.float32)
+        for row in np.flatnonzero(random.random(count) < MIXED):
+            drawn[row] += self._babble(augment.level(drawn[row]), random)
+        return torch.from_numpy(drawn), torch.from_numpy(np.concatenate(word))
+
+    def _babble(self, loudness: float, random: np.random.Generator) -> np.ndarray:
+        """(32000,) of one to five talkers, at `MIX_SNR_DB` under `loudness`: no clip meets the same noise twice."""
+        total = np.zeros(SEGMENT_SAMPLES, np.float32)
+        for number, item in self.talk[random.integers(len(self.talk), size=random.integers(1, TALKERS + 1))]:
+            first = random.integers(CLIP_SAMPLES - SEGMENT_SAMPLES + 1)
+            talker = self.pools[number].samples[item, first : first + SEGMENT_SAMPLES].astype(np.float32)
+            total += talker / max(augment.level(talker), 1.0)
+        return total * np.float32(loudness / augment.level(total) * 10 ** (-random.uniform(*MIX_SNR_DB) / 20))
 
 
 def loss(logits: Tensor, word: Tensor) -> Tensor:
@@ -97,9 +114,22 @@ def loss(logits: Tensor, word: Tensor) -> Tensor:
     return (plain * (0.25 + wrongness)).sum(dim=1).mean()
 
 
-def forward(model: Stage2, samples: Tensor) -> Tensor:
+def blank(mel: Tensor, random: np.random.Generator) -> Tensor:
+    """(B, 1, T, 32) with some bands and a short time of most clips set to the clip's mean: SpecAugment, Park 2019."""
+    for clip in mel:
+        mean = clip.mean()
+        if random.random() < 0.5:
+            low, width = random.integers(0, 28), random.integers(1, MOST_BANDS + 1)
+            clip[:, :, low : low + width] = mean
+        if random.random() < 0.5:
+            at, width = random.integers(0, mel.shape[2] - MOST_FRAMES), random.integers(2, MOST_FRAMES + 1)
+            clip[:, at : at + width] = mean
+    return mel
+
+
+def forward(model: Stage2, samples: Tensor, random: np.random.Generator) -> Tensor:
     """Logits, the convolutions in bfloat16: three times as fast on processors that have it, and no worse here."""
-    mel = model.mel(samples).to(memory_format=torch.channels_last)
+    mel = blank(model.mel(samples), random).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         embeddings = model.embedding(mel)
     return model.head(embeddings.float())
@@ -118,8 +148,10 @@ def train(
     if start:
         model.load_state_dict(torch.load(start, weights_only=True))
     model = model.to(memory_format=torch.channels_last)
+    for conv in model.embedding.convs[:FROZEN]:
+        conv.requires_grad_(False)
     groups = [
-        {"params": list(model.embedding.parameters()), "peak": EMBEDDING_RATE},
+        {"params": list(model.embedding.convs[FROZEN:].parameters()), "peak": EMBEDDING_RATE},
         {"params": list(model.head.parameters()), "peak": HEAD_RATE},
     ]
     optimiser = torch.optim.AdamW(groups, HEAD_RATE, weight_decay=1e-2)
@@ -134,10 +166,11 @@ def train(
             samples, word = drawer.draw(BATCH, random)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, batches * epochs, group["peak"] / (3 if start else 1))
-            value = loss(forward(model, samples), word)
+            value = loss(forward(model, samples, random), word)
             course.step(value)
             step += 1
         course.end_epoch(epoch)
+        torch.save(average.kept, out / f"epoch{epoch + 1}.pt")
     torch.save(average.kept, out / "stage2.pt")
 
 

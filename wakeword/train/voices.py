@@ -11,6 +11,7 @@ Not here: choosing what is said (`phrases.py`), and making it sound like a room 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.resources
 import json
@@ -28,6 +29,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imp
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.train import sounds_like
+
 Float32 = npt.NDArray[np.float32]
 
 RATE_HZ = 16_000
@@ -43,6 +46,8 @@ pf_dora pm_santa zm_yunjian""".split()
 _ENGLISH_HELD = "af_kore af_nova af_river am_onyx am_echo bf_lily bf_alice bm_fable bm_daniel".split()
 _ACCENT_HELD = "em_alex hf_beta hm_psi im_nicola jf_nezumi pm_alex zm_yunyang".split()
 TRAIN, HELD = (_ENGLISH_TRAIN, _ACCENT_TRAIN), (_ENGLISH_HELD, _ACCENT_HELD)
+_MANDARIN_TRAIN = "zf_xiaobei zf_xiaoni zf_xiaoxiao zm_yunjian zm_yunxi".split()
+_MANDARIN_HELD = "zf_xiaoyi zm_yunyang zm_yunxia".split()
 
 
 class Engine(Protocol):
@@ -68,7 +73,7 @@ class Kokoro:
         self._symbols: dict[str, int] = json.loads(symbols.read_text("utf-8"))
 
     def say(self, text: str, voice: str, speed: float) -> Float32:
-        phonemes = _phonemes(text, british=voice.startswith("b"))
+        phonemes = _mandarin(text) if is_chinese(text) else pronounce(text, british=voice.startswith("b"))
         tokens = [self._symbols[p] for p in phonemes if p in self._symbols]
         style = _style(voice)[min(len(tokens), 509)].reshape(1, 256)
         feeds = {
@@ -109,9 +114,11 @@ class Command:
         return _run([word.format(**fields) for word in words])
 
 
-def pick(random: np.random.Generator, *, held: bool = False) -> str:
-    """A random Kokoro speaker: a stock voice one time in three, otherwise a mix with at least one English voice."""
+def pick(random: np.random.Generator, language: str = "en", *, held: bool = False) -> str:
+    """A random Kokoro speaker: a stock voice one time in three, otherwise a mix with at least one native voice."""
     english, accents = HELD if held else TRAIN
+    if language == "zh":
+        english, accents = (_MANDARIN_HELD if held else _MANDARIN_TRAIN), []
     if random.random() < 1 / 3:
         return str(random.choice(english + accents))
     first, second = random.choice(english), random.choice(english * 2 + accents)
@@ -175,9 +182,34 @@ def _reader(british: bool) -> Any:  # hibari has no type information
     return G2P(british=british)
 
 
-def _phonemes(text: str, *, british: bool) -> str:
+def pronounce(text: str, *, british: bool = False) -> str:
+    """The phonemes of an English text, words separated by spaces."""
     spoken = _reader(british)(text)
     return str(spoken[0] if isinstance(spoken, tuple) else spoken)
+
+
+def is_chinese(text: str) -> bool:
+    """Whether it has a Chinese character."""
+    return any("\u4e00" <= sign <= "\u9fff" for sign in text)
+
+
+def _mandarin(text: str) -> str:
+    from misaki.zh import ZHG2P
+    from pypinyin import Style, lazy_pinyin
+
+    parts = lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True)
+    spoken = [ZHG2P.py2ipa(part) if part.isalnum() else ", " for part in parts]
+    return "".join(spoken).replace("\u032f", "")  # the voices know no mark for a glide
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> sounds_like.Lexicon:
+    """The US English lexicon of hibari, 90,000 words, by sound."""
+    packed = importlib.resources.files("hibari") / "assets" / "lexicon_us_gold.json.gz"
+    known: dict[str, str | dict[str, str]] = json.loads(gzip.decompress(packed.read_bytes()))
+    plain = {word: said if isinstance(said, str) else said.get("DEFAULT") or "" for word, said in known.items()}
+    usable = {word: said for word, said in plain.items() if word.isalpha() and len(word) > 1}
+    return sounds_like.Lexicon({word: sounds_like.sounds(said) for word, said in usable.items()})
 
 
 @lru_cache(maxsize=1)
