@@ -34,7 +34,7 @@ RESERVED = {
     "yaml": {"bench", "config", "demo", "eval", "model", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
-    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "pymicro_wakeword": {"peers"}, "openwakeword": set(),
+    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip
 

@@ -31,6 +31,7 @@ from wakeword.listener import Listener
 from wakeword.model import Point, load, set_digest
 from wakeword.notices import Ailment, Notice, Trouble
 from wakeword.notify import Notifier
+from wakeword.peers import replaced
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.settings import ListenSettings, SourceSettings
@@ -60,7 +61,7 @@ class Hearing:
         self._parent = os.getppid()
         self._gate = ToGate(settings.to_gate, settings.from_gate)
         self._hold = HoldPipe(settings.from_status)
-        models = [load(word.model) for word in settings.words]
+        models = [replaced(load(word.model), word.stage1_model) for word in settings.words]
         points = [Point(word.threshold_stage1, word.threshold_stage2) for word in settings.words]
         stage1 = set_digest([model.stage1_sha256 for model in models])
         stage2 = set_digest([model.stage2_sha256 for model in models])

@@ -45,6 +45,7 @@ def _needed(settings: ListenSettings) -> Iterator[Path]:
     """Code, models, a recording, and what onnxruntime, ALSA and PulseAudio look up."""
     yield from python_places()
     yield from (Path(word.model) for word in settings.words)
+    yield from (Path(word.stage1_model.partition(":")[2]).parent for word in settings.words if word.stage1_model)
     yield from (Path("/proc"), Path("/sys"))
     if settings.source.kind == "file":
         yield Path(settings.source.name)

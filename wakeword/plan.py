@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from wakeword.config import BYTES_PER_MS, Config, Word
 from wakeword.errors import ConfigError
 from wakeword.model import Model, load, point_of, set_digest
+from wakeword.peers import check, replaced
 from wakeword.places import Places, absolute, places
 from wakeword.settings import (
     GateSettings,
@@ -35,7 +36,7 @@ def make_plan(
         hint = "set uplink.url or --url ws://HOST:PORT; to try it: `wakeword service`, then --url ws://127.0.0.1:8765"
         raise ConfigError("no service to send to is configured", where="uplink.url", hint=hint)
     where = places(config, environment)
-    models = [load(word.model) for word in config.words]
+    models = [_model(word) for word in config.words]
     words = tuple(word_settings(model, word) for model, word in zip(models, config.words, strict=True))
     return Plan(
         listen=_listen(config, where, words, source or device(config)),
@@ -57,7 +58,21 @@ def word_settings(model: Model, word: Word) -> WordSettings:
         model=str(model.folder.resolve()),
         threshold_stage1=point.stage1 if word.stage1 is None else word.stage1,
         threshold_stage2=point.stage2 if word.stage2 is None else word.stage2,
+        stage1_model=_absolute(word.stage1_model),
     )
+
+
+def _model(word: Word) -> Model:
+    """A configured word's model, with another program's stage 1 if there is one."""
+    return replaced(load(word.model), _absolute(word.stage1_model))
+
+
+def _absolute(spec: str) -> str:
+    """`KIND:PATH` with the whole path, for a process that may start elsewhere; "" for ""."""
+    if not spec:
+        return ""
+    kind, path = check(spec)
+    return f"{kind}:{path.absolute()}"
 
 
 def _listen(config: Config, where: Places, words: tuple[WordSettings, ...], source: SourceSettings) -> ListenSettings:

@@ -18,6 +18,7 @@ class WordSettings:
     model: str  # folder with manifest.yaml, stage1.onnx, stage2.onnx
     threshold_stage1: float
     threshold_stage2: float
+    stage1_model: str = ""  # another program's stage 1 instead of the folder's: KIND:PATH (`wakeword/peers/`)
 
 
 @dataclass(frozen=True, slots=True)

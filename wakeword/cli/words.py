@@ -28,17 +28,29 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[W=]KIND:PATH",
-        help="another program's model instead of our stage 1, for the word W (openwakeword, microwakeword)",
+        help="another program's model instead of our stage 1, for the word W (kinds: openwakeword)",
     )
 
 
 def open_detector(given: argparse.Namespace, *, floor: bool = False) -> Detector:
     """The detector that the arguments ask for. Raises `ConfigError`, `ModelError`."""
-    from wakeword.model import find, load_manifest, shipped_words
     from wakeword.pipeline.pipeline import Detector
 
-    words = [*(given.word or []), *(given.model or [])] or shipped_words()
-    stage1 = {}
+    return Detector.load(*asked(given), point=given.point, floor=floor, stage1=stages1(given))
+
+
+def asked(given: argparse.Namespace) -> list[str]:
+    """Packaged words and model folders, in order; without any, all that are packaged."""
+    from wakeword.model import shipped_words
+
+    return [*(given.word or []), *(given.model or [])] or shipped_words()
+
+
+def stages1(given: argparse.Namespace) -> dict[str, str]:
+    """Which words have another program's stage 1, and whose. Raises `ConfigError`, `ModelError`."""
+    from wakeword.model import find, load_manifest
+
+    words, stage1 = asked(given), {}
     for text in given.stage1:
         word, separator, spec = text.partition("=")
         if not separator or ":" in word:  # no word, and perhaps a path with = in it
@@ -46,7 +58,7 @@ def open_detector(given: argparse.Namespace, *, floor: bool = False) -> Detector
                 raise ConfigError(f"whose stage 1 is {text}?", hint="--stage1 WORD=KIND:PATH, or one --word")
             word, spec = str(load_manifest(find(words[0])).get("word")), text
         stage1[word] = spec
-    return Detector.load(*words, point=given.point, floor=floor, stage1=stage1)
+    return stage1
 
 
 def configured(path: Path) -> tuple[list[Model], list[Point], SessionSettings]:

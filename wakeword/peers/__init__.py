@@ -3,7 +3,6 @@
 A specification is `KIND:PATH`:
 
     openwakeword:…/alexa_v0.1.onnx     a head of openWakeWord; its two feature models lie beside it or in its package
-    microwakeword:…/alexa.json         a manifest of microWakeWord; needs the package pymicro-wakeword
 
 `replace_stage1` gives a model of ours that first stage: the same word, the same stage 2, their threshold. Each kind is
 a module with `read` (files and threshold, no library) and `open_trunk` (what `pipeline/stage1.py` runs). No file is
@@ -21,7 +20,7 @@ from typing import Any
 from wakeword.errors import ConfigError, ModelError
 from wakeword.model import Model, Point, set_digest, sha256
 
-KINDS = ("openwakeword", "microwakeword")
+KINDS = ("openwakeword",)
 MAX_FILE_BYTES = 64 << 20  # chosen: forty times the largest there is
 
 
@@ -59,13 +58,18 @@ def replace_stage1(model: Model, spec: str) -> Model:
     )
 
 
+def replaced(model: Model, spec: str) -> Model:
+    """`replace_stage1`, or the model as it is for ""."""
+    return replace_stage1(model, spec) if spec else model
+
+
 def replace_stages1(models: list[Model], specs: Mapping[str, str]) -> list[Model]:
     """Each model with the stage 1 that `specs` names for its word, if any. Raises `ConfigError`, `ModelError`."""
     words = [model.word for model in models]
     for word in specs:
         if word not in words:
             raise ConfigError(f"a stage 1 for '{word}', which is not listened for", hint=f"words: {', '.join(words)}")
-    return [replace_stage1(model, specs[model.word]) if model.word in specs else model for model in models]
+    return [replaced(model, specs.get(model.word, "")) for model in models]
 
 
 def open_trunk(models: list[Model]) -> Any:
