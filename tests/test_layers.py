@@ -19,7 +19,7 @@ ORDER = [
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
     "service", "uplink",
-    "config", "places", "supervise", "lives", "plan", "join", "prepare", "display", "demo", "eval", "bench", "ordeal",
+    "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare", "display", "demo", "eval", "bench", "ordeal",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily

@@ -115,6 +115,13 @@ class Policy(_Section):
     sessions_per_hour: int = Field(default=20, ge=1, le=60)
 
 
+class Status(_Section):
+    """What may be seen from outside."""
+
+    events: str = Field(default="", max_length=107)  # the longest path that a socket can have
+    metrics: str = Field(default="", pattern=r"^$|^unix:/.{1,106}$|^(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$")
+
+
 class Config(_Section):
     """All of it. `configs/default.yaml` says what each key means; a test holds the two equal."""
 
@@ -124,6 +131,7 @@ class Config(_Section):
     uplink: Uplink = Uplink()
     evidence: Evidence = Evidence()
     policy: Policy = Policy()
+    status: Status = Status()
     mute_file: str = ""
 
 

@@ -59,6 +59,7 @@ class Lives:
                 if self._stopped:
                     return
                 if self._reload:
+                    yield {"from": "run", "event": "reloading"}
                     yield self._reloaded()
                     continue
                 if not (heard and self.exit_code == UNREADABLE and self.plan.listen.source.kind == "device"):

@@ -112,7 +112,17 @@ class UplinkSettings:
     header: dict[str, str] = field(default_factory=dict)
 
 
-def to_json(settings: ListenSettings | GateSettings | UplinkSettings) -> str:
+@dataclass(frozen=True, slots=True)
+class StatusSettings:
+    """Process 4, which may be absent."""
+
+    inputs: tuple[int, ...] = ()  # status lines of the others
+    to_listen: int | None = None  # holds (`hold.py`)
+    events: str = ""  # path of a socket; "" is none
+    metrics: str = ""  # unix:PATH or HOST:PORT; "" is none
+
+
+def to_json(settings: ListenSettings | GateSettings | UplinkSettings | StatusSettings) -> str:
     """The settings as one line for a process's command line."""
     return json.dumps(asdict(settings), sort_keys=True)
 
@@ -131,6 +141,12 @@ def gate_from_json(text: str) -> GateSettings:
     given: dict[str, Any] = json.loads(text)
     given["ended"] = tuple(given.get("ended", ()))
     return GateSettings(**given)
+
+
+def status_from_json(text: str) -> StatusSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    given: dict[str, Any] = json.loads(text)
+    return StatusSettings(**given | {"inputs": tuple(given["inputs"])})
 
 
 def uplink_from_json(text: str) -> UplinkSettings:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from wakeword.config import Config
 from wakeword.display import described
 from wakeword.errors import ConfigError
 from wakeword.lives import Lives
-from wakeword.places import places, prepare
+from wakeword.onlookers import Onlookers
+from wakeword.places import absolute, places, prepare
 from wakeword.plan import make_plan
-from wakeword.settings import SourceSettings
+from wakeword.settings import SourceSettings, StatusSettings
 from wakeword.source.file import FileSource
 from wakeword.supervise import Plan
 
@@ -74,7 +77,12 @@ def execute(given: argparse.Namespace) -> int:
     if given.print_config:
         print(loaded.text())
         return 0
-    lives = Lives(lambda: _plan(given, options))
+    with Onlookers(_status(loaded.config)) as onlookers:
+        return _live(given, options, onlookers)
+
+
+def _live(given: argparse.Namespace, options: dict[config.Key, object], onlookers: Onlookers) -> int:
+    lives = Lives(lambda: _plan(given, options, onlookers.hold))
     plan, show = lives.plan, _print_json if given.json else _print_text
     if not given.json:
         print(f"words: {plan.uplink.word}   service: {plan.uplink.url}   evidence: {plan.gate.directory}", flush=True)
@@ -82,18 +90,27 @@ def execute(given: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: lives.stop())
     signal.signal(signal.SIGHUP, lambda *_: lives.reload())
     for line in lives.lines():
+        onlookers.tell(json.dumps(line).encode() + b"\n", line)
         show(line)
     if lives.failure:
         print(f"wakeword: {lives.failure}", file=sys.stderr)
     return lives.exit_code
 
 
-def _plan(given: argparse.Namespace, options: dict[config.Key, object]) -> Plan:
+def _plan(given: argparse.Namespace, options: dict[config.Key, object], hold: int | None) -> Plan:
     """What to start, read afresh. Raises `WakewordError`."""
     loaded = config.load(given.config, options).config
     plan = make_plan(loaded, _source(given, loaded))
     prepare(places(loaded))
-    return plan
+    return replace(plan, listen=replace(plan.listen, from_status=hold))
+
+
+def _status(loaded: Config) -> StatusSettings:
+    """Which sockets the status process is to open. Raises `ConfigError` when metrics cannot be told."""
+    if loaded.status.metrics and importlib.util.find_spec("prometheus_client") is None:
+        hint = "pip install 'wakeword[status]'"
+        raise ConfigError("metrics need prometheus_client", where="status.metrics", hint=hint)
+    return StatusSettings(events=str(absolute(loaded.status.events) or ""), metrics=loaded.status.metrics)
 
 
 def _source(given: argparse.Namespace, loaded: Config) -> SourceSettings | None:

@@ -1,0 +1,7 @@
+"""The fourth process, which may be absent: tells whoever may know how the daemon is. It hears no sound and sends none.
+
+figures.py      status lines -> how things stand, and counts
+exposition.py   counts -> Prometheus' text
+serve.py        the sockets: events for a speaker's own programs, metrics for a monitor
+__main__.py     the process
+"""
