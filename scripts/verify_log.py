@@ -227,12 +227,14 @@ class Log:
         self.wids, self.opens, self.read = {}, [], 0
         self.last, self.muted, self.muted_beats = None, None, 0
         self.open, self.sess, self.passed, self.meters = 0, 0, 0, {}
-        before = 0
+        before, missing = 0, False  # missing: files, since the last one that had evidence
         for epoch in sorted(files):
             if before and epoch != before + 1:
                 self.find("I2", name_of(epoch), "the file before this one is missing")
+            missing = missing or epoch != before + 1
             if self.ends[epoch]:
-                self.file(epoch, epoch == before + 1)
+                self.file(epoch, not missing)
+                missing = False
             before = epoch
         self.newest_tail()
         if min(files) > max(self.drop_e, 1):

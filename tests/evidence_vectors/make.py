@@ -124,6 +124,7 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "ok-kinds": ("valid: one record of each kind that only tells something", kinds, []),
     "ok-never-sealed": ("valid: two starts that crashed before their first seal", never_sealed, []),
     "ok-pruned": ("valid: files 1 and 2 are older than the horizon; 1 was dropped, 2 has only hashes", None, []),
+    "ok-dropped": ("valid: files 1 and 2 were dropped; 3 and 4, never sealed, are the oldest", never_sealed, []),
     "ok-redacted": ("valid as a redacted copy: only session 3 is left", None, []),
     "I2b": ("file 2 is missing, and with it the torn bytes that file 3 speaks of", None, ["I2", "I14"]),
     "I3b": ("a seal over nothing new", nothing_new, ["I3"]),
@@ -152,9 +153,11 @@ def made(name: str) -> Writer:
         probe = Writer(Random(12), ORIGIN, "vectors")
         probe.write(device.files)
         device.files[2].groups[0][1] |= {"cut_n": probe.firsts[3], "drop_e": 2}
+    if name == "ok-dropped":
+        device.files[4].groups[0][1] |= {"drop_e": 3}
     writer.write(device.files)
-    for gone in {"ok-pruned": 1, "I2b": 2, "I19b": 1}.keys() & {name}:
-        del writer.files[file_name({"ok-pruned": 1, "I2b": 2, "I19b": 1}[gone])]
+    for gone in {"ok-pruned": [1], "ok-dropped": [1, 2], "I2b": [2], "I19b": [1]}.get(name, []):
+        del writer.files[file_name(gone)]
     if name == "ok-pruned":
         writer.files[file_name(2)] = cut(writer.files[file_name(2)], writer.evidence[file_name(2)], lambda _: False)
     if name == "ok-redacted":

@@ -145,12 +145,14 @@ class _Walk:
         self.wanted_sizes = wanted_sizes
         for epoch in self.large:
             self.report("I1", file_name(epoch), f"larger than {MAX_FILE_BYTES} bytes: it was not read")
-        known = sorted(self.files)
+        known, missing = sorted(self.files), False  # missing: files, since the last one that had evidence
         for before, epoch in zip([0, *known], known, strict=False):
             if before and epoch != before + 1:
                 self.report("I2", file_name(epoch), f"{file_name(before + 1)} is missing before this file")
+            missing = missing or epoch != before + 1
             if self.ends[epoch]:
-                self._file(epoch, after_missing=epoch != before + 1)
+                self._file(epoch, after_missing=missing)
+                missing = False
         self._newest_tail(known)
         self.result.missing_files = known[0] - 1
         if known[0] > max(self.drop_horizon, 1):
