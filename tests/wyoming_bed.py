@@ -35,7 +35,7 @@ class Service:
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, "-m", "wakeword", "wyoming", "--json", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.uri = str(self.event("listening")["uri"])
 
     @property
@@ -53,7 +53,8 @@ class Service:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=HANG_S)
+        rest, _ = self.process.communicate(timeout=HANG_S)
+        assert all(line.startswith("{") for line in rest.splitlines()), rest  # nothing but events: no traceback
         return self.process.returncode
 
     def __enter__(self) -> Service:

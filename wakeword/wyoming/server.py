@@ -96,6 +96,8 @@ class Server:
         client = Client(self, reader, writer)
         try:
             await client.serve(full=len(self._clients) > self._most)
+        except asyncio.CancelledError:
+            return  # by `stop`; asyncio's streams would report a cancelled task as an error
         finally:
             self._clients.discard(task)
             writer.transport.abort()
