@@ -61,7 +61,6 @@ class Word(_Section):
 
     model: str = Field(min_length=1)  # a packaged word or a folder with manifest.yaml
     point: str = Field(default="default", pattern=r"^(strict|default|keen)$|\.ya?ml$")  # or what `wakeword tune` wrote
-    stage1_model: str = Field(default="", pattern=r"^$|^(openwakeword):.+")  # another program's, instead of the model's
     stage1: Score | None = None  # instead of the operating point's threshold
     stage2: Score | None = None
 
@@ -115,13 +114,6 @@ class Policy(_Section):
     sessions_per_hour: int = Field(default=20, ge=1, le=60)
 
 
-class Status(_Section):
-    """What may be seen from outside."""
-
-    events: str = Field(default="", max_length=107)  # the longest path that a socket can have
-    metrics: str = Field(default="", pattern=r"^$|^unix:/.{1,106}$|^(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$")
-
-
 class Config(_Section):
     """All of it. `configs/default.yaml` says what each key means; a test holds the two equal."""
 
@@ -131,7 +123,6 @@ class Config(_Section):
     uplink: Uplink = Uplink()
     evidence: Evidence = Evidence()
     policy: Policy = Policy()
-    status: Status = Status()
     mute_file: str = ""
 
 
@@ -325,7 +316,6 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 
 _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
-    "stage1_model": ("a stage 1 of another program", "openwakeword:/path/of/a/head.onnx"),
     "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }

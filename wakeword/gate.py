@@ -142,6 +142,7 @@ class Loop:
         wait_ms = max(0, min(self._gate.next_ms() - self._pipes.now_ms(), MUTE_POLL_MS))
         ready = dict(self._poll.poll(wait_ms))
         self._gate.advance()
+        self._pipes.alive()
         if self._uplink in ready:
             self._from_uplink()
         if self._meter in ready:
@@ -220,6 +221,7 @@ def run(settings: GateSettings) -> int:
         signal.signal(number, stopping.ask)
     evidence.start(StartFacts(policy, code, proven, pipes.muted(), (walls, *clerk.start_records(), *ended)))
     pipes.report("started", origin=evidence.origin)
+    pipes.announce("READY=1\nSTATUS=closed; every opening is written down first")
     gate = Gate(evidence, pipes, policy, clerk)
     loop, why = Loop(gate, pipes, settings, stopping), ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -15,6 +16,7 @@ from wakeword.messages import Message, State, encode
 from wakeword.settings import GateSettings
 from wakeword.statusline import StatusLines
 
+PING_MS = 5_000  # a sixth of WatchdogSec= in systemd/wakeword-gate.service
 UPLINK_PATIENCE_MS = 500  # an uplink that takes no frame for so long is gone; it should read at once, always
 
 
@@ -72,6 +74,7 @@ class Pipes:
         self._to_listen, self._to_uplink = settings.to_listen, settings.to_uplink
         self._mute_file = Path(settings.mute_file) if settings.mute_file else None
         self._status = StatusLines(settings.status, "gate")
+        self._notify, self._pinged_ms = settings.notify, 0
         for descriptor in (settings.from_listen, settings.from_uplink, self._to_listen, self._to_uplink):
             os.set_blocking(descriptor, False)
 
@@ -125,3 +128,15 @@ class Pipes:
     def report(self, event: str, **fields: object) -> None:
         """See `Outside`."""
         self._status.write(event, **fields)
+
+    def announce(self, text: str) -> None:
+        """Tell systemd, where it has started us: one datagram, lost when nobody takes it."""
+        if self._notify is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._notify, text.encode())
+
+    def alive(self) -> None:
+        """For systemd's watchdog; to be called from every turn of the loop."""
+        if self.now_ms() >= self._pinged_ms + PING_MS:
+            self._pinged_ms = self.now_ms()
+            self.announce("WATCHDOG=1")

@@ -38,6 +38,7 @@ from wakeword.messages import (
     encode,
 )
 from wakeword.notices import Sent, UplinkWalls
+from wakeword.notify import Notifier
 from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.receipts import Receipts
@@ -64,7 +65,7 @@ class Uplink:
         self._ended: asyncio.Future[None]
         self._deliver = delivery(service)
 
-    async def run(self, walls: UplinkWalls) -> None:
+    async def run(self, walls: UplinkWalls, notifier: Notifier) -> None:
         """Tell the gate which walls stand, serve it until it ends; raises `FrameError` for what it must not send."""
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
@@ -74,6 +75,7 @@ class Uplink:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
         loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
         loop.add_reader(self._from_gate, self._readable)
+        notifier.ready("no session, no connection")
         if size := self._receipts.newest_size():
             self._tell(Base(size))
         try:
@@ -235,7 +237,7 @@ def main() -> int:
     """Run with the settings on the command line."""
     try:
         settings = uplink_from_json(sys.argv[1])
-        service = open_service(settings)
+        service, notifier = open_service(settings), Notifier()
         tried = build_walls(settings)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         print(f"wakeword.uplink: not settings for this process: {error}", file=sys.stderr)
@@ -244,7 +246,7 @@ def main() -> int:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return error.exit_code
     try:
-        asyncio.run(Uplink(settings, service).run(UplinkWalls(**tried)))
+        asyncio.run(Uplink(settings, service).run(UplinkWalls(**tried), notifier))
     except FrameError as error:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return CHECK_FAILED
