@@ -82,12 +82,12 @@ def teeth(given: argparse.Namespace) -> dict[str, Any]:
 
 def kills(given: argparse.Namespace) -> dict[str, Any]:
     """SIGKILLs of the real gate."""
-    return _counted(given, "kills", lambda seed, left, counts: kills_module.run(seed, left, counts))
+    return _counted(given, "kills", kills_module.run)
 
 
 def fuzz(given: argparse.Namespace) -> dict[str, Any]:
     """Messages of hostile neighbours."""
-    return _counted(given, "messages", lambda seed, left, counts: fuzz_module.run(seed, left, counts))
+    return _counted(given, "messages", fuzz_module.run)
 
 
 def inject(given: argparse.Namespace) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Hostile neighbours: millions of frames, broken ones among them, for the gate's readers and states.
 
-A frame is drawn so that the deep states are reached: mostly what an honest neighbour could say next, often with one thing
-wrong, sometimes with a bit turned over, cut anywhere. Bytes go through the real `FrameReader` into the real states, on a
-log and an uplink that keep no more than what the checks need:
+A frame is drawn so that the deep states are reached: mostly what an honest neighbour could say next, often with one
+thing wrong, sometimes with a bit turned over, cut anywhere. Bytes go through the real `FrameReader` into the real
+states, on a log and an uplink that keep no more than what the checks need:
 
-    a sample passes only inside a session whose wake and open are the last records, and agree with the wake that was sent
+    a session opens only when its wake and open are the last records; a sample passes only inside it
     nothing passes while muted, latched, closed, above the caps, faster than real time
     each record fits the schema; no exception but the one for too many faults; no turn takes long
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from wakeword.clerk import Clerk
 from wakeword.evidence.account import Account
-from wakeword.evidence.record import EVERY, Record, problem
+from wakeword.evidence.record import Record, problem
 from wakeword.messages import (
     HEADER,
     LISTEN_TO_GATE,
@@ -114,6 +114,9 @@ class FuzzOutside:
             kinds = [record["k"] for record in self._log.last]
             if kinds != ["wake", "open"] or self._log.last[1]["sid"] != message.session_id:
                 raise BrokenPromiseError(f"a session opens after {kinds}")
+            wake = self._log.last[0]
+            if int(wake["s1"]) < POLICY.s1_min or int(wake["s2"]) < POLICY.s2_min or wake["m1"] != POLICY.m1:
+                raise BrokenPromiseError(f"a session opens for {wake}")
             self.session, self.taken, self.opened_ms = message, 0, self.now_ms()
         elif isinstance(message, Upload):
             self._hold_against(message)

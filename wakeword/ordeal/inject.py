@@ -1,4 +1,4 @@
-"""Errors and death at the first calls of write, fdatasync, fsync and rename, put there by strace; the gate as a process.
+"""Errors and death at the first calls of write, fdatasync, fsync and rename, put there by strace; a gate as a process.
 
 The gate is started twice on the same folder, as after a crash: first with the fault, then without, unless it refuses
 (a log that failed stays closed until a reboot). In both, a sample that comes out must have its records in the log.
@@ -59,7 +59,7 @@ def run(first: int, counts: Counter[str], begin: int = 0) -> Iterator[int]:
 
 
 def _gate(log: Log, wrapped_by: tuple[str, ...]) -> tuple[int, int]:
-    """A gate, one session and an orderly end, as far as it comes. Returns its exit code and the sessions that opened."""
+    """A gate, one session and an orderly end, as far as it comes. Returns its exit code and how many opened."""
     pipes = [os.pipe() for _ in range(4)]
     (from_listen, to_gate), (_, to_listen), (at_uplink, to_uplink), (from_uplink, _) = pipes
     theirs = (from_listen, to_listen, to_uplink, from_uplink)

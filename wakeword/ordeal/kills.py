@@ -1,9 +1,9 @@
-"""SIGKILL for the real gate at random moments, again and again on the same log; after each, what left is held against it.
+"""SIGKILL for the real gate at random moments, again and again on one log; after each, what came out is held to it.
 
 Each gate is the whole process, walls and all; it is forked from this one so that 10,000 starts take minutes, not hours.
-This process is listen and uplink to it: it wakes, talks and ends sessions as fast as the gate takes them, keeps what comes
-out of the uplink's pipe, and kills. Whatever came out must be in the log at that moment; every few kills the whole log is
-verified, with all checkpoints that came out.
+This process is listen and uplink to it: it wakes, talks and ends sessions as fast as the gate takes them, keeps what
+comes out of the uplink's pipe, and kills. Whatever came out must be in the log at that moment; every few kills the
+whole log is verified, with all checkpoints that came out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One gate on a disk in memory: real states, real evidence, hand-turned clocks, and a sink that knows what it took.
 
-A life does what a day does, drawn from a seed: wakes, mutes, beats, a new file, a removal of old records, a stop. At each
-call to the disk `watch` is called; whoever holds it can look at the disk, or end the life there.
+A life does what a day does, drawn from a seed: wakes, mutes, beats, a new file, a removal of old records, a stop. At
+each call to the disk `watch` is called; whoever holds it can look at the disk, or end the life there.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Sink:
     def _demand_durable(self) -> None:
         """Worst case: only what the platter has, under names that it has."""
         durable = b"".join(inode.durable for inode in self._disk.world.durable_names.values())
-        if f'"k":"open","n":'.encode() not in durable or f'"sid":{self._sid},'.encode() not in durable:
+        if b'"k":"open","n":' not in durable or f'"sid":{self._sid},'.encode() not in durable:
             raise BrokenPromiseError(f"a sample of session {self._sid} left before its open record was on the platter")
 
     def tell(self, message: State) -> None:

@@ -1,9 +1,9 @@
 """A disk in memory that forgets what was not synced, in every way that a real one may.
 
 What is written lies in the cache. A sync moves a file's sectors to the platter, a folder's sync its names. When the
-power fails, each 512-byte sector that was not synced is old, new, zeros or garbage by itself; a file that was not synced
-has its old length or any up to the new one; of the changes to names any subset has happened. When only the process dies,
-the cache stays. A sync that fails leaves pages that the cache calls clean and the platter never had.
+power fails, each 512-byte sector that was not synced is old, new, zeros or garbage by itself; a file that was not
+synced has its old length or any up to the new one; of the changes to names any subset has happened. When only the
+process dies, the cache stays. A sync that fails leaves pages that the cache calls clean and the platter never had.
 
 Assumed, as by SQLite ("powersafe overwrite"): a sector that is appended to does not lose the bytes that it had.
 """
