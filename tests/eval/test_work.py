@@ -29,7 +29,7 @@ from wakeword.settings import SessionSettings
 @pytest.fixture(scope="module")
 def setup() -> Setup:
     own = [model.load("jarvis")]
-    return Setup((str(own[0].folder.resolve()),), json.dumps(identity(own)), version(), SessionSettings())
+    return Setup((str(own[0].folder.resolve()),), (), json.dumps(identity(own)), version(), SessionSettings())
 
 
 @pytest.fixture

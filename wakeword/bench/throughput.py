@@ -103,7 +103,7 @@ def ours(words: Sequence[str], files: list[Path], jobs: int) -> Took:
     loaded = [models.load(word) for word in words]
     tasks = [Task(str(path), Recording(str(path), sha256_of(path)), path.stat().st_size) for path in files]
     folders = tuple(str(word.folder.resolve()) for word in loaded)
-    setup = Setup(folders, json.dumps(identity(loaded)), version(), SessionSettings())
+    setup = Setup(folders, (), json.dumps(identity(loaded)), version(), SessionSettings())
     work.perform(setup, tasks, jobs, lambda task, result: results.append(result))
     took = Took(time.monotonic() - began, sum(os.times()[:4]) - spent)
     if problems := [result.problem for result in results if result.problem]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wakeword.cli.words import add_words, configured, open_detector, stages1
 from wakeword.errors import UNREADABLE, ConfigError
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--positives", nargs="+", default=[], metavar="P", help="folders named after a word, or manifests")
     add("--negatives", nargs="+", default=[], metavar="N", help="folders, recordings or manifests without the words")
     add("--out", type=Path, required=True, metavar="DIR", help="where the tables go")
-    add("--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)")
-    add("--model", action="append", metavar="DIR", help="a model folder; repeat for more words")
-    add("--point", default="default", metavar="POINT", help="strict, default, keen, or what `wakeword tune` wrote")
+    add_words(parser)
     add("--config", type=Path, metavar="FILE", help="words, thresholds and sessions as `wakeword run` reads them there")
     add("--noise", nargs="+", default=[], metavar="DIR", help="noise to mix into positives; folders in it are kinds")
     add("--babble", nargs="+", default=[], metavar="DIR", help="single talkers; six at once are the noise 'babble'")
@@ -96,27 +95,29 @@ def _order(given: argparse.Namespace) -> Order:
     from wakeword.eval.run import Order
 
     models, points, session = _words(given)
-    around = Surroundings(tuple(given.noise), tuple(given.babble), tuple(given.snr), given.rooms, given.seed)
     return Order(
         tuple(given.positives), tuple(given.negatives), given.out, tuple(models), tuple(points),
-        given.cache or _cache(), session, around, given.channel, given.jobs, given.dask, tuple(sys.argv[1:]),
+        cache=given.cache or _cache(),
+        session=session,
+        around=Surroundings(tuple(given.noise), tuple(given.babble), tuple(given.snr), given.rooms, given.seed),
+        stage1=tuple(stages1(given).items()),
+        channel=given.channel,
+        jobs=given.jobs,
+        dask=given.dask,
+        command=tuple(sys.argv[1:]),
     )  # fmt: skip
 
 
 def _words(given: argparse.Namespace) -> tuple[list[Model], list[Point], SessionSettings]:
     """From the command line or, with `--config`, exactly those that the daemon would listen for."""
-    from wakeword.cli.words import configured
-    from wakeword.model import load, shipped_words
-    from wakeword.pipeline.pipeline import Detector
     from wakeword.settings import SessionSettings
 
     if given.config:
-        if given.word or given.model:
+        if given.word or given.model or given.stage1:
             raise ConfigError("the words are those of the configuration", where="--config")
         return configured(given.config)
-    names = [*(given.word or []), *(given.model or [])] or shipped_words()
-    detector = Detector.load(*names, point=given.point)  # checks words, point and graphs
-    return [load(name) for name in names], detector.points, SessionSettings()
+    detector = open_detector(given)  # checks words, point and graphs
+    return detector.models, detector.points, SessionSettings()
 
 
 def _cache() -> Path:

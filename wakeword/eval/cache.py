@@ -11,7 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,10 +102,7 @@ def key_of(kind: str, parts: Iterable[object]) -> str:
 
 def identity(models: Iterable[Model]) -> list[list[str]]:
     """What the scores of these models depend on. The order of words counts: it is that of the rows."""
-    return [
-        [model.word, model.stage1_sha256, model.stage2_sha256, model.trunk, model.peer, *_hashes(model.peer_files)]
-        for model in models
-    ]
+    return [[model.word, model.stage1_sha256, model.stage2_sha256, model.trunk, model.peer] for model in models]
 
 
 @cache
@@ -119,10 +116,6 @@ def version() -> str:
     libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
     made.update(json.dumps([libraries, soundfile.__libsndfile_version__]).encode())
     return made.hexdigest()
-
-
-def _hashes(files: Mapping[str, bytes]) -> list[str]:
-    return [f"{role}:{hashlib.sha256(content).hexdigest()}" for role, content in sorted(files.items())]
 
 
 def _full(path: str) -> str:

@@ -48,6 +48,7 @@ class Order:
     cache: Path
     session: SessionSettings = field(default_factory=SessionSettings)
     around: Surroundings = field(default_factory=Surroundings)
+    stage1: tuple[tuple[str, str], ...] = ()  # words that have another program's stage 1, and which
     channel: int | None = None
     jobs: int = 1
     dask: str = ""
@@ -130,7 +131,7 @@ def _work(
     if not tasks:
         return {}
     folders = tuple(str(model.folder.resolve()) for model in order.words)
-    setup = Setup(folders, json.dumps(identity(order.words)), version(), order.session)
+    setup = Setup(folders, order.stage1, json.dumps(identity(order.words)), version(), order.session)
     problems: dict[str, str] = {}
     done, whole = 0, sum(task.weight for task in tasks)
 
@@ -203,6 +204,7 @@ def _about(order: Order, among: Sequence[Any], outcome: Outcome) -> dict[str, An
             for model, point in zip(order.words, order.points, strict=True)
         },
         "session": asdict(order.session),
+        "stage1": dict(order.stage1),
         "floor": FLOOR,
         "tolerance_s": TOLERANCE_S,
         "positives": list(order.positives), "negatives": list(order.negatives),

@@ -24,6 +24,7 @@ from wakeword.eval.score import Scorer
 from wakeword.eval.sounds import Sound, Told
 from wakeword.events import RATE_HZ
 from wakeword.model import Point
+from wakeword.peers import replace_stages1
 from wakeword.pipeline.pipeline import Detector
 from wakeword.settings import SessionSettings
 
@@ -36,6 +37,7 @@ class Setup:
     """What every process must have: the same models, the same code."""
 
     folders: tuple[str, ...]  # of the models, in the order of words
+    stage1: tuple[tuple[str, str], ...]  # words that have another program's stage 1: `wakeword/peers/`
     identity: str
     code: str
     session: SessionSettings
@@ -55,7 +57,7 @@ class Worker:
     """Does one task after another. Raises `ModelError`, `ConfigError` when it is not what the setup says."""
 
     def __init__(self, setup: Setup) -> None:
-        words = [models.load(folder) for folder in setup.folders]
+        words = replace_stages1([models.load(folder) for folder in setup.folders], dict(setup.stage1))
         if json.dumps(identity(words)) != setup.identity:
             raise ConfigError("not the models that this evaluation began with", where=", ".join(setup.folders))
         if version() != setup.code:
