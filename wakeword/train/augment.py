@@ -13,7 +13,10 @@ import numpy.typing as npt
 import soxr
 from scipy.signal import fftconvolve
 
+from wakeword.eval.mix import align, cut, level, simulate_rooms
 from wakeword.events import RATE_HZ
+
+__all__ = ["align", "cut", "level", "simulate_rooms"]  # the evaluation's, so that both mean the same by a ratio
 
 Float32 = npt.NDArray[np.float32]
 Random = np.random.Generator
@@ -27,48 +30,6 @@ class Surroundings:
     household: Float32
     music: Float32
     rooms: list[Float32]
-
-
-def simulate_rooms(count: int, seed: int) -> list[Float32]:
-    """`count` impulse responses of shoe-box rooms, T60 0.15-0.7 s, talker 0.5-4 m away (image sources)."""
-    import pyroomacoustics as pra
-
-    random = np.random.default_rng(seed)
-    rooms: list[Float32] = []
-    while len(rooms) < count:
-        size = np.array([random.uniform(2.2, 7), random.uniform(2.2, 6), random.uniform(2.2, 3.2)])
-        t60 = random.uniform(0.15, 0.7)
-        try:
-            absorption, order = pra.inverse_sabine(t60, size)
-        except ValueError:  # that room cannot be so dead or so live
-            continue
-        room = pra.ShoeBox(size, fs=RATE_HZ, materials=pra.Material(absorption), max_order=min(order, 12))
-        microphone = random.uniform(0.3, size - 0.3)
-        direction = random.standard_normal(3) * [1, 1, 0.3]
-        talker = microphone + direction / np.linalg.norm(direction) * random.uniform(0.5, 4)
-        if not np.all((talker > 0.2) & (talker < size - 0.2)):
-            continue
-        room.add_source(talker)
-        room.add_microphone(microphone)
-        room.compute_rir()
-        rooms.append(align(np.asarray(room.rir[0][0], np.float32)))
-    return rooms
-
-
-def align(room: Float32) -> Float32:
-    """Direct sound first, at most 0.8 s, its peak at 1, so that words keep their place in time."""
-    peak = int(np.argmax(np.abs(room)))
-    room = room[max(0, peak - 8) : peak + int(0.8 * RATE_HZ)]
-    return np.asarray(room / np.abs(room).max(), np.float32)
-
-
-def level(sound: Float32) -> float:
-    """RMS of the louder half of the 20 ms frames: the active part."""
-    frames = sound[: len(sound) // 320 * 320].reshape(-1, 320)
-    if not len(frames):
-        return float(np.sqrt(np.mean(sound**2) + 1e-12))
-    energy = np.sort(np.mean(frames**2, axis=1))
-    return float(np.sqrt(np.mean(energy[len(energy) // 2 :]) + 1e-12))
 
 
 def speaker(sound: Float32, random: Random, widest: float = 0.16) -> tuple[Float32, float]:
@@ -112,14 +73,6 @@ def noise(length: int, random: Random, around: Surroundings) -> Float32:
 def _talker(length: int, random: Random, around: Surroundings) -> Float32:
     sound = cut(around.speech[random.integers(len(around.speech))], length, random)
     return np.asarray(sound / level(sound), np.float32)
-
-
-def cut(sound: Float32, length: int, random: Random) -> Float32:
-    """A random stretch, repeated when the sound is too short."""
-    if len(sound) < length:
-        sound = np.tile(sound, -(-length // max(1, len(sound))))
-    start = int(random.integers(len(sound) - length + 1))
-    return sound[start : start + length].astype(np.float32)
 
 
 def microphone(sound: Float32, random: Random) -> Float32:
