@@ -9,7 +9,6 @@ token is named by its file.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from wakeword.errors import ConfigError
@@ -43,12 +42,6 @@ def _words(given: object) -> object:
     return given
 
 
-def _network(given: str) -> str:
-    """An address or a network, as systemd's IPAddressAllow= takes it; raises `ValueError`."""
-    ipaddress.ip_network(given, strict=False)
-    return given
-
-
 Score = Annotated[float, Field(ge=0.1, le=1.0)]  # below 0.1 no verifier of the evidence would accept the policy
 
 
@@ -61,6 +54,7 @@ class Word(_Section):
 
     model: str = Field(min_length=1)  # a packaged word or a folder with manifest.yaml
     point: str = Field(default="default", pattern=r"^(strict|default|keen)$|\.ya?ml$")  # or what `wakeword tune` wrote
+    stage1_model: str = Field(default="", pattern=r"^$|^(openwakeword):.+")  # another program's, instead of the model's
     stage1: Score | None = None  # instead of the operating point's threshold
     stage2: Score | None = None
 
@@ -91,7 +85,7 @@ class Uplink(_Section):
     language: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,20}$")
     token_file: str = ""
     ca_file: str = ""
-    addresses: list[Annotated[str, AfterValidator(_network)]] = Field(default=[], max_length=32)
+    addresses: list[Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:/]{2,49}$")]] = Field(default=[], max_length=32)
     connect_timeout_ms: int = Field(default=3_000, ge=100, le=30_000)
 
 
@@ -114,6 +108,13 @@ class Policy(_Section):
     sessions_per_hour: int = Field(default=20, ge=1, le=60)
 
 
+class Status(_Section):
+    """What may be seen from outside."""
+
+    events: str = Field(default="", max_length=107)  # the longest path that a socket can have
+    metrics: str = Field(default="", pattern=r"^$|^unix:/.{1,106}$|^(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$")
+
+
 class Config(_Section):
     """All of it. `configs/default.yaml` says what each key means; a test holds the two equal."""
 
@@ -123,6 +124,7 @@ class Config(_Section):
     uplink: Uplink = Uplink()
     evidence: Evidence = Evidence()
     policy: Policy = Policy()
+    status: Status = Status()
     mute_file: str = ""
 
 
@@ -316,6 +318,7 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 
 _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
+    "stage1_model": ("a stage 1 of another program", "openwakeword:/path/of/a/head.onnx"),
     "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }
