@@ -7,6 +7,7 @@ DIR has 00000001.seg and so on; VKEY is the device's public key, kept since its 
 rules are those of docs/audit-log.md, whose numbers (I1 to I20) stand at the code; nothing of the package is used. Exit
 code 0: everything holds; 1: something does not, file and line are named; 2: nothing could be checked.
 """
+
 # One file to be read from top to bottom, dense on purpose.
 # ruff: noqa
 # fmt: off

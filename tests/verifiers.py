@@ -63,8 +63,8 @@ def package(case: Case) -> Answer:
     """`wakeword audit verify --json`, but in this process."""
     with tempfile.TemporaryDirectory() as folder:
         result = verify(
-            _folder(case, folder), Key.from_vkey(case.key), case.receipts, [Key.from_vkey(one) for one in case.witnesses],
-            every=case.every, redacted=case.redacted,
+            _folder(case, folder), Key.from_vkey(case.key), case.receipts,
+            [Key.from_vkey(one) for one in case.witnesses], every=case.every, redacted=case.redacted,
         )  # fmt: skip
     answer: Answer = json.loads(json.dumps(as_json(result)))
     return answer

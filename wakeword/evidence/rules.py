@@ -22,6 +22,7 @@ WHOLE_WINDOW = ("end", "cap_b", "cap_ms", "rate", "stop")  # ends at which the w
 
 HIDDEN: Record = {"k": "cut"}
 
+
 def _at_once(record: Record, other: Record) -> bool:
     return (record["t"], record["w"]) == (other["t"], other["w"])
 
