@@ -109,7 +109,7 @@ class MicBed:
 
     def unplug(self) -> None:
         """No microphone and no loudspeaker is left."""
-        for module in ("module-remap-source", "module-pipe-source", "module-null-sink"):
+        for module in ("module-remap-source", "module-null-sink", "module-pipe-source"):  # nowhere to move `fed` to
             self.control("unload-module", module)
 
     def plug_in(self) -> None:

@@ -67,7 +67,7 @@ class Run:
 
     looks: list[Look] = field(default_factory=list)
     lags_ms: list[int] = field(default_factory=list)  # of wakes, in order: word's last sample to decision
-    events: Counter[str] = field(default_factory=Counter)
+    events: dict[str, int] = field(default_factory=dict)
     heard_s: float = 0.0
     took_s: float = 0.0
     failure: str = ""
@@ -132,7 +132,8 @@ def _watch(running: Supervisor, run: Run, hours: float) -> None:
     next_s, began_s = time.monotonic() + LOOK_EVERY_S, time.monotonic()
     try:
         for line in running.lines():
-            run.events[f"{line['from']} {line['event']}"] += 1
+            what = f"{line['from']} {line['event']}"
+            run.events[what] = run.events.get(what, 0) + 1
             run.heard_s = max(run.heard_s, float(line.get("at_s") or 0.0))
             if line["event"] == "wake":
                 run.lags_ms.append(int(line["lag_ms"]))
@@ -254,6 +255,8 @@ def report(run: Run, speed: float) -> str:
         early_ms, late_ms = _early_late(run.lags_ms)
         shown = f"early {percentile(early_ms, 0.5):.0f}  late {percentile(late_ms, 0.5):.0f}"
         lines.append(f"{'wakes':<7} ms  {picture(run.lags_ms)}  {shown}  longest {max(run.lags_ms)}")
+    if run.failure:
+        lines.append(f"failure: {run.failure}")
     lines.append("records " + "  ".join(f"{kind} {count}" for kind, count in sorted(run.records.items())))
     lines.append("events  " + "  ".join(f"{kind} {count}" for kind, count in sorted(run.events.items())))
     lines += [f"{'yes' if held else 'NO':<4}{what}" for what, held in run.verdict.items()]
