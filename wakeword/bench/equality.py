@@ -34,6 +34,7 @@ from wakeword.eval.tables import Candidate, File, Run, open_run
 from wakeword.settings import SourceSettings
 
 LONGEST_S = 60.0  # of a recording: an open session is heard in real time
+PER_SERVICE = 25  # recordings: what a service reports of its sessions waits in a pipe that holds so many, and more
 ATTEMPTS = 5  # at a recording in which something else than the sound ended a session
 
 Row = tuple[str, float, float, float]  # word, its end in seconds, both scores: as a status line tells them
@@ -131,13 +132,17 @@ def measure(run: Run, clips: int, at_once: int, seed: int) -> Iterator[Compared]
     for candidate in run.candidates():
         if candidate.file in names:
             expected[candidate.file].append(candidate)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeword-equality-")))
-        url, _ = stack.enter_context(service(folder))
-        pool = stack.enter_context(ThreadPoolExecutor(at_once))
-        yield from pool.map(
-            lambda one: compare(run, one[1], expected[one[1].file], url, folder / str(one[0])), enumerate(files)
-        )
+    for start in range(0, clips, PER_SERVICE):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeword-equality-")))
+            url, _ = stack.enter_context(service(folder))
+            pool = stack.enter_context(ThreadPoolExecutor(at_once))
+            some = files[start : start + PER_SERVICE]
+            waiting = [
+                pool.submit(compare, run, file, expected[file.file], url, folder / str(number))
+                for number, file in enumerate(some)
+            ]
+            yield from (one.result() for one in waiting)
 
 
 def main() -> int:
