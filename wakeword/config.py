@@ -235,9 +235,8 @@ def _entries(node: yaml.Node, path: Path) -> list[tuple[tuple[str, int], yaml.No
         line = key.start_mark.line + 1
         name = str(key.value)
         if name in seen:
-            raise ConfigError(
-                f"key {name!r} stands here twice", where=f"{path}:{line}", hint=f"first: line {seen[name]}"
-            )
+            first = f"first: line {seen[name]}"
+            raise ConfigError(f"key {name!r} stands here twice", where=f"{path}:{line}", hint=first)
         seen[name] = line
         found.append(((name, line), value))
     return found
