@@ -86,7 +86,7 @@ def test_a_word_said_in_the_room_reaches_the_service_sample_exact_with_its_prero
     assert np.array_equal(heard, in_the_room[at : at + len(heard)])
     assert len(heard) > SEGMENT_SAMPLES + RATE_HZ
     (logged,) = verify(daemon.evidence)["sessions"]
-    assert logged["passed_bytes"] == len(session.pcm) == session.announced
+    assert logged["bytes"] == len(session.pcm) == session.announced
 
 
 def test_other_words_said_in_the_room_upload_nothing(
