@@ -14,12 +14,14 @@ PACKAGE = Path(wakeword.__file__).parent
 
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
-    "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox", "forbidden",
+    "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox",
+    "forbidden",
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
     "service", "uplink",
-    "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare", "display", "demo", "eval", "bench", "ordeal",
+    "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare",
+    "display", "demo", "eval", "bench", "ordeal",
     "train", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily

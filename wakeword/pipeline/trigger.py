@@ -57,7 +57,7 @@ class Trigger:
         return self.weigh(step, self.smooth)
 
     def weigh(self, step: int, smooth: float) -> Firing | None:
-        """Take the smoothed logit of `step`, the one after the last. Sweeps of thresholds enter here (`eval/fan.py`)."""
+        """Take the smoothed logit of `step`, the one after the last (sweeps of thresholds enter here)."""
         if self._waiting_since < 0:
             if smooth >= self._bar(step):
                 self._waiting_since, self._peak, self._peak_step = step, smooth, step
