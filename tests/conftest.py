@@ -42,8 +42,8 @@ def said() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    """One headless browser for all pages; see `browser.py`."""
+    """One headless browser for a file of tests; see `browser.py`. No longer: playwright keeps an event loop running."""
     with started() as browser:
         yield browser

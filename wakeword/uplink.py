@@ -20,6 +20,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ class Uplink:
         self._ended = loop.create_future()
         for descriptor in (self._from_gate, self._to_gate):
             os.set_blocking(descriptor, False)
-        os.write(self._to_gate, encode(walls))  # into an empty pipe
+        with suppress(BrokenPipeError):  # a gate that has ended already; its other pipe says so in a moment
+            os.write(self._to_gate, encode(walls))  # into an empty pipe
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all processes: the gate decides
         loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(LEAVE_S, self._end))
         loop.add_reader(self._from_gate, self._readable)

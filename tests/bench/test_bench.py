@@ -104,7 +104,7 @@ def test_a_gate_that_ends_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    (["nonsense"], "no kind of figure: nonsense (there are cost, memory, start, latency)"),
+    (["nonsense"], "no kind of figure: nonsense (there are cost, memory, start, latency, eval)"),
     (["cost", "--rounds", "0"], "--rounds is at least 1"),
     (["cost", "--seconds", "0"], "0 is not between 1 and 36000 seconds"),
     (["cost", "--seconds", "long"], "invalid _seconds value: 'long'"),

@@ -18,10 +18,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-from evidence_maker import Case, Life, Planned, Writer, cut, drawn  # noqa: E402  found in tests/
+from evidence_maker import QUIET, Case, Life, Planned, Writer, cut, drawn  # noqa: E402  found in tests/
 from verifiers import package  # noqa: E402
 
-from wakeword.evidence.record import Record  # noqa: E402
+from wakeword.evidence.note import encode64  # noqa: E402
+from wakeword.evidence.record import Record, canonical  # noqa: E402
 from wakeword.evidence.redact import redacted  # noqa: E402
 from wakeword.evidence.segment import file_name  # noqa: E402
 
@@ -117,6 +118,74 @@ def large_tail(files: list[Planned]) -> None:
     files[1].tail = b"x" * 16_385
 
 
+def torn_seal_at_start(files: list[Planned]) -> None:
+    """A start of which a crash left a seal line whole: only `ab` says that nothing of it was sealed."""
+    seal = canonical({"k": "seal", "root": encode64(bytes(32)), "sig": encode64(bytes(68)), "size": 1})
+    files[2:2] = [Planned("", [], b'{"e":3,"fir\n' + seal + b"\n", sealed=False)]
+
+
+def says_stopped(files: list[Planned]) -> None:
+    files[2].groups[0][1] |= {"why": "stop", "clean": True}
+
+
+def clock_set(files: list[Planned], told_ms: int = 60_000) -> None:
+    """Nine seconds pass and the wall clock moves by 69: said by a gap, rightly unless `told_ms` is another number."""
+    last = files[2].groups[-1][0]
+    clocks = {"t": int(last["t"]) + 9_000, "w": int(last["w"]) + 69}
+    files[2].groups.append([gap_within("clock", told_ms) | clocks, last | clocks | {"frames": 0}])
+
+
+def clock_set_otherwise(files: list[Planned]) -> None:
+    clock_set(files, -60_000)
+
+
+def gap_within(why: str, ms: int) -> Record:
+    return {"k": "gap", "why": why, "ms": ms, "cut_n": 0, "drop_e": 0, **QUIET}
+
+
+def session_of(files: list[Planned]) -> int:
+    """Which group of the third file opens its session."""
+    return next(at for at, group in enumerate(files[2].groups) if group[0]["k"] == "wake")
+
+
+def wake_too_old(files: list[Planned]) -> None:
+    wake, opened = files[2].groups[session_of(files)]
+    wake["wid"] = opened["wid"] = int(wake["t"]) - 5_001
+
+
+def faster_than_sound(files: list[Planned]) -> None:
+    """All bytes within no time."""
+    files[2].groups[session_of(files) + 1][0]["ms"] = 0
+
+
+def an_hour_later(files: list[Planned], ms: int = 3_600_000) -> None:
+    """One session an hour is allowed, and the one before was so long ago."""
+    at = session_of(files)
+    before = next(group[1] for group in files[1].groups if group[0]["k"] == "wake")
+    slept = int(before["t"]) + ms + 1_000 - int(files[2].groups[at][0]["t"])
+    for record in (record for group in files[2].groups[at:] for record in group):
+        moved = {name: int(record[name]) + slept for name in ("t", "wid") if name in record}
+        record.update(moved, w=int(record["w"]) + slept // 1_000)
+    clocks = {name: files[2].groups[at][0][name] for name in ("t", "w")}
+    files[2].groups.insert(at, [gap_within("suspend", slept) | clocks])
+    files[2].groups[0][2]["hour"] = 1
+
+
+def within_an_hour(files: list[Planned]) -> None:
+    an_hour_later(files, 3_598_000)
+
+
+def payload(files: list[Planned]) -> None:
+    """5,000 bytes of payload between two quiet counts, in no more packets."""
+    count = files[1].groups[-1][0]
+    more = {"uq_b": int(count["uq_b"]) + 5_000, "t": int(count["t"]) + 5_000, "w": int(count["w"]) + 5}
+    files[1].groups.append([count | more])
+
+
+def another_key(files: list[Planned]) -> None:
+    files[2].lies["key"] = "another"
+
+
 Change = Callable[[list[Planned]], None]
 
 # name -> what it shows, the change before it is written, what it violates
@@ -126,19 +195,30 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "ok-pruned": ("valid: files 1 and 2 are older than the horizon; 1 was dropped, 2 has only hashes", None, []),
     "ok-dropped": ("valid: files 1 and 2 were dropped; 3 and 4, never sealed, are the oldest", never_sealed, []),
     "ok-redacted": ("valid as a redacted copy: only session 3 is left", None, []),
+    "ok-torn-start": ("valid: a start that crashed left a seal line with nothing under it", torn_seal_at_start, []),
+    "ok-clock": ("valid: the wall clock was set, and a gap says by how much", clock_set, []),
+    "ok-hour": ("valid: one session an hour is allowed, the second opens a second after that", an_hour_later, []),
     "I2b": ("file 2 is missing, and with it the torn bytes that file 3 speaks of", None, ["I2", "I14"]),
     "I3b": ("a seal over nothing new", nothing_new, ["I3"]),
     "I3c": ("a signature with S + L in place of S", other_seal, ["I3"]),
     "I5b": ("a wake that is sealed before its open", without_wake, ["I5"]),
+    "I7b": ("a wake id of 5,001 ms before", wake_too_old, ["I7"]),
+    "I9b": ("bytes faster than sound, within the caps", faster_than_sound, ["I9"]),
+    "I10b": ("the second session opens a second before its hour", within_an_hour, ["I10"]),
     "I11b": ("sound in the second muted heartbeat", beat_while_muted, ["I11"]),
+    "I12b": ("the wall clock was set, and a gap says that it moved the other way", clock_set_otherwise, ["I12"]),
     "I14b": ("a start without its gap", no_gap, ["I14"]),
     "I14c": ("more torn bytes than one crash leaves", large_tail, ["I14"]),
     "I14d": ("a gap of a start inside a file", gap_inside, ["I14"]),
+    "I14e": ("a start after a crash that calls itself one after a stop", says_stopped, ["I14"]),
     "I15b": ("a second policy in the middle of a file", policy_later, ["I15"]),
     "I16b": ("a session after a fault that latches", latched, ["I16"]),
     "I18b": ("5,000 bytes left between two quiet counts", planted, ["I18"]),
+    "I18c": ("5,000 bytes of payload left between two quiet counts", payload, ["I18"]),
     "I19b": ("file 1 is missing and nothing says that it was dropped", None, ["I19"]),
     "I20b": ("the newest group is cut off; a checkpoint of it was kept", None, ["I20"]),
+    "I20c": ("a record of the newest group is spoilt, its seal is whole; a checkpoint of it was kept", None, ["I20"]),
+    "I20d": ("file 3 was written anew; a kept checkpoint has its old key's certificate with it", another_key, ["I20"]),
 }  # fmt: skip
 
 
@@ -166,6 +246,14 @@ def made(name: str) -> Writer:
     if name == "I20b":
         lines = writer.files[file_name(3)].splitlines(keepends=True)
         writer.files[file_name(3)] = b"".join(lines[:-2])
+    if name == "I20c":
+        lines = writer.files[file_name(3)].splitlines(keepends=True)
+        lines[-2] = lines[-2].replace(b'"sync":true', b'"sync":trve')
+        writer.files[file_name(3)] = b"".join(lines)
+    if name == "I20d":
+        kept = Writer(Random(12), ORIGIN, "vectors")
+        kept.write(life().files)
+        writer.certificates, writer.notes = kept.certificates, kept.notes
     return writer
 
 

@@ -116,6 +116,12 @@ class Gate:
             self._send = -1
         return self.process.wait(HANG_S)
 
+    def deaf(self) -> None:
+        """The gate's end of the uplink's pipe is gone."""
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, self._stops)
+        os.close(nowhere)
+
     def fill_status(self) -> None:
         """Somebody else's lines that nobody reads: the pipe is full."""
         writer = os.open(f"/proc/self/fd/{self._status}", os.O_WRONLY | os.O_NONBLOCK)
@@ -272,6 +278,13 @@ def test_nothing_connects_outside_a_session() -> None:
             uplink.status("sent")
             assert uplink.leave() == 0
         assert len(receiver.sessions) == 1
+
+
+def test_a_gate_that_ended_before_the_uplink_began_is_an_orderly_end() -> None:
+    with gate("ws://127.0.0.1:9") as uplink:
+        uplink.deaf()
+        assert uplink.leave() == 0
+        assert uplink.errors() == ""
 
 
 def test_no_internet_socket_before_an_open(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_every_condition_is_written_at_the_level_it_says(tmp_path: Path, jarvis:
 
 def test_an_interrupted_writing_leaves_no_index(tmp_path: Path, jarvis: Spoken, around: Surroundings) -> None:
     silent = Spoken("jarvis", jarvis.sound, 0, 0, "bob", "")  # has no name to be written under
-    with pytest.raises((ValueError, OSError, ZeroDivisionError, FloatingPointError, RuntimeWarning)):
+    with pytest.raises((ValueError, OSError, TypeError, ZeroDivisionError, FloatingPointError, RuntimeWarning)):
         conditions.write(tmp_path, [jarvis, silent], around)
     assert not (tmp_path / "index.csv").exists()
 
