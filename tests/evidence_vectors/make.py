@@ -186,6 +186,22 @@ def another_key(files: list[Planned]) -> None:
     files[2].lies["key"] = "another"
 
 
+def hidden_mute(files: list[Planned]) -> None:
+    """What a beat says about mute is not kept: two that contradict each other, after a line that cannot be read."""
+    clocks = {name: files[1].groups[-1][0][name] for name in ("t", "w")}
+    beat = files[2].groups[0][-1] | clocks
+    unread: Record = {"k": "mute", "on": True, "src": "switch", "x": 0, **clocks}
+    files[1].groups.append([unread, beat | {"muted": True, "frames": 5}, beat | {"muted": False}])
+
+
+def hidden_gap(files: list[Planned]) -> None:
+    files[1].groups[0][1]["x"] = 0
+
+
+def hidden_open(files: list[Planned]) -> None:
+    files[2].groups[session_of(files)][1]["x"] = 0
+
+
 Change = Callable[[list[Planned]], None]
 
 # name -> what it shows, the change before it is written, what it violates
@@ -198,6 +214,10 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "ok-torn-start": ("valid: a start that crashed left a seal line with nothing under it", torn_seal_at_start, []),
     "ok-clock": ("valid: the wall clock was set, and a gap says by how much", clock_set, []),
     "ok-hour": ("valid: one session an hour is allowed, the second opens a second after that", an_hour_later, []),
+    "I1b": ("a mute with an unknown field, then two beats that contradict each other", hidden_mute, ["I1"]),
+    "I1c": ("the gap of a start has an unknown field: no gap stands there", hidden_gap, ["I1", "I14"]),
+    "I1d": ("the open after a wake has an unknown field: no open stands there", hidden_open, ["I1", "I5"]),
+    "I1e": ("a newest head with a space: no head, and a leaf", None, ["I1", "I2", "I3", "I4", "I14", "I20"]),
     "I2b": ("file 2 is missing, and with it the torn bytes that file 3 speaks of", None, ["I2", "I14"]),
     "I3b": ("a seal over nothing new", nothing_new, ["I3"]),
     "I3c": ("a signature with S + L in place of S", other_seal, ["I3"]),
@@ -250,6 +270,8 @@ def made(name: str) -> Writer:
         lines = writer.files[file_name(3)].splitlines(keepends=True)
         lines[-2] = lines[-2].replace(b'"sync":true', b'"sync":trve')
         writer.files[file_name(3)] = b"".join(lines)
+    if name == "I1e":
+        writer.files[file_name(3)] = writer.files[file_name(3)].replace(b',"first"', b', "first"')
     if name == "I20d":
         kept = Writer(Random(12), ORIGIN, "vectors")
         kept.write(life().files)
