@@ -30,7 +30,7 @@ def test_an_empty_folder_begins_a_log(tmp_path: Path) -> None:
 
 
 def test_only_files_of_the_log_are_looked_at(tmp_path: Path) -> None:
-    for name in ("00000007.seg", "7.seg", "00000008.seg.tmp", "lock", "000000009.seg"):
+    for name in ("00000007.seg", "7.seg", "00000008.seg.tmp", "lock", "000000009.seg", "00000000.seg"):
         (tmp_path / name).touch()
     assert epochs(tmp_path) == [7]
 

@@ -52,9 +52,9 @@ class Recovery:
 
 
 def epochs(directory: Path, disk: Disk = REAL) -> list[int]:
-    """The numbers of the files in the folder, ascending."""
+    """The numbers of the files in the folder, ascending; 00000000.seg is no file of a log."""
     names = (re.fullmatch(r"([0-9]{8})\.seg", name) for name in disk.names(directory))
-    return sorted(int(name[1]) for name in names if name)
+    return sorted(int(name[1]) for name in names if name and int(name[1]))
 
 
 def boot_name(origin: str, boot_id: str) -> str:
