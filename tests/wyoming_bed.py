@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -52,8 +53,13 @@ class Service:
         raise AssertionError(f"the service ended with {self.process.wait(HANG_S)}")
 
     def end(self) -> int:
+        assert self.process.stdout
         self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=HANG_S)
+        stuck = threading.Timer(HANG_S, self.process.kill)
+        stuck.start()
+        rest = self.process.stdout.read()  # not `communicate`, which passes over what this stream has read ahead
+        self.process.wait()
+        stuck.cancel()
         assert all(line.startswith("{") for line in rest.splitlines()), rest  # nothing but events: no traceback
         return self.process.returncode
 
