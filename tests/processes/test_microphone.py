@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from daemon import HANG_S, Daemon, Service, service, verify
+from daemon import HANG_S, Daemon, Service, verify
 from mic_bed import MicBed
 from microphone_faults import FAULTS, measure
 
@@ -36,12 +36,6 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MicBed]:
     with MicBed(tmp_path / "bed") as made:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
-        yield made
-
-
-@pytest.fixture
-def receiver() -> Iterator[Service]:
-    with service() as made:
         yield made
 
 

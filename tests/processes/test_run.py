@@ -8,14 +8,13 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from daemon import HANG_S, Daemon, Service, service, verify
+from daemon import HANG_S, Daemon, Service, verify
 
 from wakeword.events import RATE_HZ
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
@@ -23,12 +22,6 @@ from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
 LOUD = str(Path(__file__).parent.parent / "models" / "loud")
 SENTENCE = slice(7 * RATE_HZ, 13 * RATE_HZ)  # "Computer, what time is it?" and the quiet after it
 Int16 = npt.NDArray[np.int16]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Service]:
-    with service() as made:
-        yield made
 
 
 @pytest.fixture

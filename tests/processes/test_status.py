@@ -9,25 +9,18 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from daemon import HANG_S, Daemon, Service, service, verify
+from daemon import HANG_S, Daemon, Service, verify
 
 from wakeword.events import RATE_HZ
 
 LOUD = str(Path(__file__).parent.parent / "models" / "loud")
 Int16 = npt.NDArray[np.int16]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Service]:
-    with service() as made:
-        yield made
 
 
 @pytest.fixture

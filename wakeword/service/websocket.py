@@ -61,6 +61,10 @@ class Service:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
+    def longest_s(self, opened: Open, answer_s: float) -> float:
+        """Seconds that a session may take in all: to connect, to its cap, and for the answer."""
+        return self.connect_s + min(opened.cap_ms, CAP_MAX_MS) / 1000 + answer_s
+
 
 def check_url(url: str, *, with_token: bool) -> None:
     """Raise `ConfigError` unless `url` is ws:// or wss:// with a host, safe to send a token to; or Wyoming's tcp://."""
@@ -150,7 +154,7 @@ async def deliver(outbox: Outbox, service: Service, notify: Notify) -> int:
     Raises `SessionFailed` with the reason in plain words. Takes at most the connection's time, the session's cap and
     ANSWER_S together.
     """
-    limit_s = service.connect_s + min(outbox.opened.cap_ms, CAP_MAX_MS) / 1000 + ANSWER_S
+    limit_s = service.longest_s(outbox.opened, ANSWER_S)
     try:
         async with asyncio.timeout(limit_s):
             connection = await _open(service)

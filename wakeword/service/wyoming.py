@@ -19,7 +19,7 @@ from wyoming.event import Event, async_write_event
 
 from wakeword.events import RATE_HZ
 from wakeword.service.outbox import Outbox, SessionFailed
-from wakeword.service.websocket import CAP_MAX_MS, REPLIES_MAX, TEXT_MAX_BYTES, Notify, Service, payload_sent, plain
+from wakeword.service.websocket import REPLIES_MAX, TEXT_MAX_BYTES, Notify, Service, payload_sent, plain
 from wakeword.wyoming.wire import MAX_LINE_BYTES, WireError, read_event
 
 ANSWER_S = 20.0  # chosen: a small Whisper on a Raspberry Pi takes that long for a sentence
@@ -34,7 +34,7 @@ async def deliver(outbox: Outbox, service: Service, notify: Notify) -> int:
     Raises `SessionFailed` with the reason in plain words. Takes at most the connection's time, the session's cap and
     ANSWER_S together.
     """
-    limit_s = service.connect_s + min(outbox.opened.cap_ms, CAP_MAX_MS) / 1000 + ANSWER_S
+    limit_s = service.longest_s(outbox.opened, ANSWER_S)
     try:
         async with asyncio.timeout(limit_s):
             reader, writer = await _open(service)

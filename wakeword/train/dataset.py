@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from wakeword.events import RATE_HZ
 from wakeword.train import augment, corpus
 from wakeword.train.augment import Float32, Random, Surroundings
+from wakeword.train.progress import Pace
 
 CLIP_SAMPLES = 51_200
 COPIES = {  # of each recording of that kind
@@ -181,13 +181,13 @@ def build(out: Path, items: list[Item], around: Surroundings, seed: int, process
     np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=(len(items), CLIP_SAMPLES)).flush()
     _shared = (items, around, seed, path)
     parts = [(i, min(i + 500, len(items))) for i in range(0, len(items), 500)]
-    began, partial = time.monotonic(), out / "items.tmp"  # items.csv is there when all of it is there
+    pace, partial = Pace(), out / "items.tmp"  # items.csv is there when all of it is there
     with multiprocessing.get_context("fork").Pool(processes) as pool, partial.open("w", newline="") as file:
         table = csv.writer(file)
         for done, rows in enumerate(pool.imap(_write, parts), 1):
             table.writerows(rows)
-            left = (time.monotonic() - began) / done * (len(parts) - done)
-            print(f"{min(done * 500, len(items))}/{len(items)} clips, about {left / 60:.1f} min left", flush=True)
+            left = pace.minutes_left(done, len(parts))
+            print(f"{min(done * 500, len(items))}/{len(items)} clips, about {left:.1f} min left", flush=True)
     partial.rename(out / "items.csv")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import nn
 
 from wakeword.pipeline.features import BANDS, OVERLAP_SAMPLES, log_mel
 from wakeword.train.dataset import CLIP_SAMPLES
+from wakeword.train.progress import Pace
 
 CLIP_FRAMES = CLIP_SAMPLES // 160
 
@@ -91,7 +91,7 @@ class Course:
             optimiser.load_state_dict(kept["optimiser"])
             average.kept, self.first_epoch = kept["average"], kept["epoch"]
         self._losses: list[float] = []
-        self._began = time.monotonic()
+        self._pace = Pace()
 
     def step(self, value: torch.Tensor) -> None:
         """One step down the loss `value`."""
@@ -107,7 +107,7 @@ class Course:
         done = epoch + 1
         state = {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict()}
         torch.save({**state, "average": self._average.kept, "epoch": done}, self._checkpoint)
-        left = (time.monotonic() - self._began) / (done - self.first_epoch) * (self._epochs - done)
+        left = self._pace.minutes_left(done - self.first_epoch, self._epochs - self.first_epoch)
         loss = sum(self._losses) / len(self._losses)
-        print(f"epoch {done}/{self._epochs}  loss {loss:.4f}  {left / 60:.0f} min left", flush=True)
+        print(f"epoch {done}/{self._epochs}  loss {loss:.4f}  {left:.0f} min left", flush=True)
         self._losses.clear()

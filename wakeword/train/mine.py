@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from wakeword.train import augment, corpus
 from wakeword.train.augment import Float32, Random, Surroundings
 from wakeword.train.dataset import CLIP_SAMPLES
 from wakeword.train.measure_stage1 import scores
+from wakeword.train.progress import Pace
 from wakeword.train.stage1 import Stage1
 
 TAIL = int(0.4 * RATE_HZ)  # of sound kept after the decision
@@ -61,7 +61,7 @@ def mine(
     """Write the pool; prints progress and time left. `kinds` are beginnings of the corpora's paths."""
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
-    clips, rows, began = [], [], time.monotonic()
+    clips, rows, pace = [], [], Pace()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])
         sound = corpus.read(corpora / row["path"])
@@ -74,8 +74,8 @@ def mine(
             end = CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
         if number % 100 == 99:
-            left = (time.monotonic() - began) / (number + 1) * (len(files) * passes - number - 1)
-            print(f"{number + 1}/{len(files) * passes} files, {len(rows)} found, {left / 60:.1f} min left", flush=True)
+            left = pace.minutes_left(number + 1, len(files) * passes)
+            print(f"{number + 1}/{len(files) * passes} files, {len(rows)} found, {left:.1f} min left", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "samples.npy", np.stack(clips))
     with (out / "items.csv").open("w", newline="") as file:

@@ -91,8 +91,8 @@ def near_misses(word: Word) -> list[str]:
         found = mandarin.near_misses(word.phrase)
     else:
         found = sounds_like.near_misses(word.phrase, voices.pronounce(word.phrase), voices.lexicon())
-    return [near for near in dict.fromkeys([*listed(word.name), *found]) if not _contains(near, word.phrase)]
+    return [near for near in dict.fromkeys([*listed(word.name), *found]) if not _contains(near, word)]
 
 
-def _contains(near: str, phrase: str) -> bool:
-    return phrase in near if phrase.isascii() is False else f" {phrase} " in f" {near.lower()} "
+def _contains(near: str, word: Word) -> bool:
+    return word.phrase in near if word.language == "zh" else f" {word.phrase} " in f" {near.lower()} "

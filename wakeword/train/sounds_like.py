@@ -165,8 +165,9 @@ def _pairs(target: list[int], lexicon: Lexicon) -> list[str]:
     """Two words that together sound near, as "elects a" does; no word in more than three of the pairs."""
     found: list[tuple[float, str, str]] = []
     for cut in range(2, len(target) - 1):
+        ends = lexicon.near(target[cut:], 8, 0.3)
         for cost, first in lexicon.near(target[:cut], 8, 0.3):
-            for cost2, second in lexicon.near(target[cut:], 8, 0.3):
+            for cost2, second in ends:
                 found.append(((cost * cut + cost2 * (len(target) - cut)) / len(target), first, second))
     chosen: list[str] = []
     used: Counter[str] = Counter()

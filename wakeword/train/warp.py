@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ import soundfile
 from wakeword.events import RATE_HZ
 from wakeword.train import corpus
 from wakeword.train.augment import Float32, Random
+from wakeword.train.progress import Pace
 
 VARIANTS = 10  # of each recording
 MARGIN_S = 0.25  # kept before and after the word
@@ -87,15 +87,15 @@ def build(recordings: Path, out: Path, variants: int, seed: int, processes: int)
     words = corpus.wake_words(recordings, "train")
     jobs = [(spoken, out, number, variants, seed) for number, spoken in enumerate(words)]
     out.mkdir(parents=True, exist_ok=True)
-    began, partial = time.monotonic(), out / "index.tmp"
+    pace, partial = Pace(), out / "index.tmp"
     with multiprocessing.Pool(processes) as pool, partial.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for done, rows in enumerate(pool.imap(_variants, jobs), 1):
             table.writerows(rows)
             if done % 100 == 0:
-                left = (time.monotonic() - began) / done * (len(jobs) - done)
-                print(f"{done}/{len(jobs)} recordings, about {left / 60:.1f} min left", flush=True)
+                left = pace.minutes_left(done, len(jobs))
+                print(f"{done}/{len(jobs)} recordings, about {left:.1f} min left", flush=True)
     partial.rename(out / "index.csv")
 
 
