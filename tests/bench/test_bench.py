@@ -78,6 +78,14 @@ def test_the_clock_and_the_memory_are_those_of_the_other_process() -> None:
         daemon.cpu_s(other.pid)
 
 
+def test_who_has_seen_enough_is_not_asked_again_while_the_daemon_ends(tmp_path: Path) -> None:
+    plan = cost._plan(tmp_path / "daemon", [LOUD], sounds.ROOM, paced=True)
+    seen: list[str] = []
+    daemon.watch(plan, lambda line, pids: seen.append(line["event"]) or line["event"] == "listening")
+    assert seen.count("listening") == 1
+    assert seen[-1] == "listening"  # what the processes say as they end comes after it
+
+
 def test_a_daemon_that_fails_is_named(tmp_path: Path) -> None:
     path = sounds.write(tmp_path / "quiet.wav", np.zeros(RATE_HZ, np.int16))
     plan = cost._plan(tmp_path / "daemon", [LOUD], path, paced=False)

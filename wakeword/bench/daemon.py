@@ -52,13 +52,16 @@ def plan(path: Path, source: SourceSettings | None) -> Plan:
 
 
 def watch(plan: Plan, look: Callable[[Line, dict[str, int]], object]) -> None:
-    """Run to the end; each status line is shown to `look`, with the processes that run by name. Its truth stops all.
+    """Run to the end; each status line is shown to `look`, with the processes that run by name. Its truth stops all:
+    it is not asked again, since processes that end have no figures any more.
 
     Raises `WakewordError` when a process failed.
     """
     with Supervisor(plan) as running:
+        seen = False
         for line in running.lines():
-            if look(line, running.pids()):
+            if not seen and look(line, running.pids()):
+                seen = True
                 running.stop()
     if running.failure:
         raise WakewordError(f"the bench's daemon failed: {running.failure}")
