@@ -12,7 +12,6 @@ import argparse
 import csv
 import multiprocessing
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import soundfile
 
 from wakeword.train import phrases, voices
 from wakeword.train.phrases import Word
+from wakeword.train.progress import Pace
 
 SMALL = [("flite", "slt"), ("hibari", "heart"), ("flite", "awb"), ("flite", "rms"), ("flite", "kal16")]  # nearly free
 ROUNDS, HELD_ROUNDS = 300, 40  # positives; Kokoro takes about 1.2 s of one core a clip
@@ -46,21 +46,23 @@ def plan(word: Word, rounds: int, *, held: bool, command: str = "") -> Iterator[
     near_misses = phrases.near_misses(word)
     for number in range(rounds):
         random = np.random.default_rng([7, int(held), number, *word.phrase.encode()])
-
-        def said(kind: str, text: str, random: np.random.Generator = random, number: int = number) -> Clip:
-            engine = "command" if command and number % 4 == 3 else "kokoro"
+        engine = "command" if command and number % 4 == 3 else "kokoro"
+        for kind, text in _round(word, number, near_misses, random):
             voice = voices.pick(random, word.language, held=held)
-            return Clip(kind, text, engine, voice, round(float(random.uniform(0.8, 1.25)), 2))
-
-        yield said(word.name, word.phrase)
-        yield said(f"near:{word.name}", str(random.choice(near_misses)))
-        if number % 4 == 0:
-            request = random.choice(phrases.REQUESTS[word.language])
-            yield said(word.name, f"{word.phrase}{phrases.COMMA[word.language]}{request}")
-        if number % 6 == 0:
-            yield said("around", str(random.choice(phrases.AROUND[word.language])))
+            yield Clip(kind, text, engine, voice, round(float(random.uniform(0.8, 1.25)), 2))
     if not held and word.language == "en":
         yield from _small_engines(word, near_misses)
+
+
+def _round(word: Word, number: int, near_misses: list[str], random: np.random.Generator) -> Iterator[tuple[str, str]]:
+    """(kind, text) of what one round says."""
+    yield word.name, word.phrase
+    yield f"near:{word.name}", str(random.choice(near_misses))
+    if number % 4 == 0:
+        request = random.choice(phrases.REQUESTS[word.language])
+        yield word.name, f"{word.phrase}{phrases.COMMA[word.language]}{request}"
+    if number % 6 == 0:
+        yield "around", str(random.choice(phrases.AROUND[word.language]))
 
 
 def _small_engines(word: Word, near_misses: list[str]) -> Iterator[Clip]:
@@ -101,8 +103,9 @@ def synthesize(
     """Say everything in `plan`; a clip that an engine cannot say is named on stderr and skipped."""
     folder.mkdir(parents=True, exist_ok=True)
     clips = [(folder / f"{n:05d}.flac", clip) for n, clip in enumerate(plan(word, rounds, held=held, command=command))]
-    wanted = [(path, clip) for path, clip in clips if not path.exists()]
-    began = time.monotonic()
+    said = _indexed(folder)
+    wanted = [(path, clip) for path, clip in clips if path.name not in said]
+    pace = Pace()
     context = multiprocessing.get_context("spawn")  # onnxruntime's threads do not survive a fork
     with context.Pool(processes, _start, (command,)) as pool, (folder / "index.csv").open("a", newline="") as index:
         table = csv.writer(index)
@@ -113,8 +116,16 @@ def synthesize(
             table.writerow([path.name, clip.kind, clip.text, clip.voice, clip.engine])
             index.flush()
             if done % 50 == 0:
-                left = (time.monotonic() - began) / done * (len(wanted) - done)
-                print(f"{done}/{len(wanted)} clips, about {left / 60:.0f} min left", flush=True)
+                left = pace.minutes_left(done, len(wanted))
+                print(f"{done}/{len(wanted)} clips, about {left:.0f} min left", flush=True)
+
+
+def _indexed(folder: Path) -> set[str]:
+    """The clips that are whole: a file without its row was being written when an earlier run ended."""
+    if not (folder / "index.csv").exists():
+        return set()
+    with (folder / "index.csv").open(newline="") as index:
+        return {row[0] for row in csv.reader(index)}
 
 
 def main() -> None:
