@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -41,4 +40,4 @@ def test_a_peer_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--peer: .*nowhere"):
         throughput.measure(tmp_path, [LOUD], [], seconds=1, rounds=1, peer=str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="the peer failed"):
-        throughput.measure(tmp_path, [LOUD], [], seconds=1, rounds=1, peer=sys.executable)
+        throughput.measure(tmp_path, [LOUD], [], seconds=1, rounds=1, peer="true")
