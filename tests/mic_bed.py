@@ -56,7 +56,8 @@ class MicBed:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._socket = folder / "native"
-        self._fed = _FED.format(fifo=folder / "fed")
+        self.fifo = folder / "fed"  # what is written here, the source `fed` hears
+        self._fed = _FED.format(fifo=self.fifo)
         self.environment = {
             "PULSE_SERVER": f"unix:{self._socket}",
             "PULSE_COOKIE": str(folder / "cookie"),
@@ -73,7 +74,7 @@ class MicBed:
         return self
 
     def _launch(self) -> None:
-        (self._folder / "fed").unlink(missing_ok=True)  # a server that was killed leaves it, and another takes offence
+        self.fifo.unlink(missing_ok=True)  # a server that was killed leaves it, and another takes offence
         command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disallow-exit"]
         command += ["--realtime=no", "--high-priority=no", "--log-level=error", "-F", str(self._folder / "server.pa")]
         own = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)}
@@ -137,7 +138,7 @@ class MicBed:
 
     def feeder(self) -> Feeder:
         """What the source `fed` hears."""
-        return Feeder(self._folder / "fed")
+        return Feeder(self.fifo)
 
     def listeners(self) -> int:
         """How many streams are open on the microphone, but for the wire from the loudspeaker."""

@@ -6,7 +6,7 @@ longer known: stop, and let the next start find out.
 
 from __future__ import annotations
 
-CHECK_FAILED, USAGE, UNREADABLE, FATAL = 1, 2, 3, 74
+CHECK_FAILED, USAGE, UNREADABLE, FATAL, DAMAGED = 1, 2, 3, 74, 78
 
 
 class WakewordError(Exception):

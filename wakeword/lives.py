@@ -1,8 +1,9 @@
-"""One `Supervisor` after another: again after a lost microphone, and with new settings when asked to reload.
+"""One `Supervisor` after another: again after a crash or a lost microphone, and with new settings when asked to reload.
 
 Nothing is mended inside a life: every life is a fresh start of all processes, with a log file of its own in which the
-cause of the one before is written down. Only what a new life can cure leads to one. A sound source that was never heard
-is more likely misspelt than lost; any other end is for whoever started this to judge.
+cause of the one before is written down. Only what a new life can cure leads to one: a process that was killed or broke
+down, a microphone that is lost. Wrong settings, a disk that refused a record, a damaged log stay what they are; a sound
+device that was never heard is more likely misspelt than lost; a recording or a pipe cannot be heard from where it was.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from wakeword.errors import UNREADABLE, WakewordError
+from wakeword.errors import DAMAGED, FATAL, USAGE, WakewordError
 from wakeword.supervise import Plan, Supervisor
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a further life: doubled each time that nothing was heard in it
+FOR_GOOD = tuple(f" exit {code}" for code in (USAGE, FATAL, DAMAGED))  # another life would end in the same way
 
 
 class Lives:
@@ -28,7 +30,7 @@ class Lives:
     """
 
     def __init__(self, make: Callable[[], Plan]) -> None:
-        self.exit_code, self.failure = 0, ""
+        self.exit_code, self.failure, self._cause = 0, "", ""
         self.plan = make()
         self._make = make
         self._running: Supervisor | None = None
@@ -62,10 +64,10 @@ class Lives:
                     yield {"from": "run", "event": "reloading"}
                     yield self._reloaded()
                     continue
-                if not (heard and self.exit_code == UNREADABLE and self.plan.listen.source.kind == "device"):
+                if not (heard and self._curable()):
                     return
                 pause_s = FIRST_PAUSE_S if listened else min(2 * pause_s, LONGEST_PAUSE_S)
-                self._patiently(f"listen exit {UNREADABLE}")
+                self._patiently()
                 yield {"from": "run", "event": "again", "in_s": pause_s, "why": self.failure}
                 select.select([self._woken], [], [], pause_s)
         finally:
@@ -81,7 +83,12 @@ class Lives:
                 running.stop()
             yield from running.lines()
         self._running = None
-        self.exit_code, self.failure = running.exit_code, running.failure
+        self.exit_code, self.failure, self._cause = running.exit_code, running.failure, running.cause
+
+    def _curable(self) -> bool:
+        """Would another life hear what this one does not?"""
+        broke = bool(self._cause) and not self._cause.endswith(FOR_GOOD)
+        return broke and self.plan.listen.source.kind == "device"
 
     def _reloaded(self) -> dict[str, Any]:
         """The new settings, or the old ones where the new ones are wrong."""
@@ -92,11 +99,11 @@ class Lives:
             return {"from": "run", "event": "reloaded", "ok": False, "what": f"{error}; the settings stay as they were"}
         return {"from": "run", "event": "reloaded", "ok": True}
 
-    def _patiently(self, cause: str) -> None:
+    def _patiently(self) -> None:
         """The next life is told why there is one, and waits for the microphone rather than end again."""
         listen, gate = self.plan.listen, self.plan.gate
         patient = replace(listen, source=replace(listen.source, wait=True))
-        self.plan = replace(self.plan, listen=patient, gate=replace(gate, ended=(cause,)))
+        self.plan = replace(self.plan, listen=patient, gate=replace(gate, ended=(self._cause,)))
 
     def _end_life(self) -> None:
         if self._running:

@@ -5,8 +5,8 @@
 
 It holds no sound and no log. Of all these pipes it keeps one end: a second writer of listen -> gate, never written to,
 so that the gate sees that pipe's end only after it was told whether listen ended in order (then it writes `stop`) or
-not (then it writes a fault). A process that ends on its own accord ends the others: to start again is for whoever
-started this (systemd). A second life inside would hide what happened.
+not (then it writes a fault). A process that ends on its own accord ends the others: to start again, all of them and
+afresh, is for whoever started this (`lives.py`). A second process put in its place here would hide what happened.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self.exit_code = 0
         self.failure = ""  # why the first process that should not have ended did so
+        self.cause = ""  # the same, as the gate of another life writes it down: "listen signal 9"
         self._plan = plan
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._selector = selectors.DefaultSelector()
@@ -132,8 +133,8 @@ class Supervisor:
             self._spawn(UPLINK, to_json(uplink), (to_uplink[0], from_uplink[1], status[UPLINK][1]))
             theirs = (to_gate[0], to_listen[1], to_uplink[1], from_uplink[0], status[GATE][1])
             self._spawn(GATE, to_json(gate), theirs)
-            holds = () if listen.from_status is None else (listen.from_status,)
-            self._spawn(LISTEN, to_json(listen), (to_gate[1], to_listen[0], status[LISTEN][1], *holds))
+            extra = [end for end in (listen.from_status, listen.collect.to_keeper) if end is not None]
+            self._spawn(LISTEN, to_json(listen), (to_gate[1], to_listen[0], status[LISTEN][1], *extra))
         finally:
             for end in (*to_gate, *to_listen, *to_uplink, *from_uplink, *(pipe[1] for pipe in status.values())):
                 os.close(end)
@@ -182,14 +183,15 @@ class Supervisor:
         return {"from": "run", "event": "ended", "process": name, "code": code, "in_order": in_order}
 
     def _failed(self, name: str, code: int) -> None:
-        """The first to end is the cause, unless it ended cleanly: then it lacked another, whose end is seen later."""
-        if self.failure and (self._cause_code or name in self._late):
+        """The first to end is the cause, unless it only lacked another (code 0 or 1), whose end is seen later."""
+        if self.failure and (name in self._late or _weight(code) <= _weight(self._cause_code)):
             return
         self._cause_code = code
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         if name in self._late:
             how = f"did not end within {GRACE_S[name]:.0f} s and was killed"
         self.failure = f"{name} {how}"
+        self.cause = f"{name} {'late' if name in self._late else 'signal' if code < 0 else 'exit'} {abs(code)}"
         self.exit_code = 128 - code if code < 0 else code or FATAL
 
     def _patience(self) -> float | None:
@@ -236,6 +238,11 @@ class Supervisor:
                 os.close(end)
         self._kept_end = self._nudge = -1
         self._selector.close()
+
+
+def _weight(code: int) -> int:
+    """0 for a clean end, 1 for one that may only follow from another's, 2 for what nobody else can be the cause of."""
+    return min(abs(code), 2)
 
 
 def _pipe() -> tuple[int, int]:

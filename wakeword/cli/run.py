@@ -34,9 +34,10 @@ EXAMPLES = """examples:
 Settings not given here come from the environment (WAKEWORD_SECTION__KEY), then --config FILE, or
 ~/.config/wakeword/config.yaml, or /etc/wakeword/config.yaml, then the defaults (configs/default.yaml).
 Ends on Ctrl-C or SIGTERM; the log is closed in order. SIGHUP reads the settings again and starts all processes afresh,
-with a new log file for the new policy; so does a microphone that is lost beyond mending, as long as it takes.
+with a new log file for the new policy; so does a process that was killed or broke down, or a microphone that is lost
+beyond mending, as long as it takes, unless the input is a recording or a pipe.
 Exit codes: 0 ended in order, 2 bad usage or configuration, 3 the sound source failed at the first start, 74 the log's
-disk failed, 128+N a process was ended by signal N."""
+disk failed, 78 the log is damaged, 128+N a process was ended by signal N."""
 
 _OPTIONS = {  # option -> the key of the configuration that it sets
     "word": ("words",),

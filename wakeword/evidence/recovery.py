@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wakeword.errors import WakewordError
+from wakeword.errors import DAMAGED, WakewordError
 from wakeword.evidence import tree
 from wakeword.evidence.account import HOUR_MS, Account
 from wakeword.evidence.disk import REAL, Disk
@@ -25,7 +25,7 @@ MAX_ABORTED_WITHOUT_SEAL = 8
 class DamageError(WakewordError):
     """More is broken than one crash can break."""
 
-    exit_code = 78
+    exit_code = DAMAGED
 
     def __init__(self, what: str, where: Path) -> None:
         remedy = (
