@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -53,7 +54,7 @@ DECIDED_S = (0.2, 2.5)  # a wake comes so long after the sentence began
 BLOCK_S = 0.02
 FED = "source_name=fed file=/run/sound/fed rate=16000 channels=1 channel_map=mono format=s16le"
 EPILOG = """examples:
-  scripts/ordeal/processes                         200 kills of each process under `wakeword run`, 70 minutes
+  scripts/ordeal/processes                         200 kills of each process under `wakeword run`, 25 minutes
   scripts/ordeal/processes --units --times 200     under systemd's units; needs root
   scripts/ordeal/processes listen --times 20       of one process
 
@@ -305,6 +306,7 @@ def main() -> int:
     parser.add_argument("process", nargs="*", help=f"of: {', '.join(PROCESSES)} (default: all)")
     parser.add_argument("--times", type=int, default=200, metavar="N", help="each so often (default: 200)")
     parser.add_argument("--units", action="store_true", help="under systemd's units instead of `wakeword run`")
+    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="so many homes side by side (default: 3)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments and the order (default: 1)")
     parser.add_argument("--json", action="store_true", help="all values, one object")
     given = parser.parse_args()
@@ -312,9 +314,9 @@ def main() -> int:
         parser.error(f"no such process: {', '.join(unknown)}")
     if absent := mic_bed.missing() or (units_missing() if given.units else ""):
         parser.exit(2, f"{absent}\n")
-    draw, found = random.Random(given.seed), Found()
+    found = Found()
     victims = [name for name in given.process or PROCESSES for _ in range(given.times)]
-    draw.shuffle(victims)
+    random.Random(given.seed).shuffle(victims)
     began_s, done = time.monotonic(), 0
 
     def step() -> None:
@@ -324,11 +326,15 @@ def main() -> int:
         left_min = took_s / done * (len(victims) - done) / 60
         print(f"{done} of {len(victims)} killed, {left_min:.0f} min left", file=sys.stderr, flush=True)
 
-    try:
+    def one(number: int) -> None:
         with units_home() if given.units else run_home() as home:
-            killed(home, victims, draw, found, step)
+            killed(home, victims[number :: given.at_once], random.Random(given.seed + number), found, step)
+
+    try:
+        with ThreadPoolExecutor(given.at_once) as pool:
+            list(pool.map(one, range(given.at_once)))
     except KeyboardInterrupt:
-        print("broken off; so far, but for the log under way:", file=sys.stderr)
+        print("broken off; so far, but for the logs under way:", file=sys.stderr)
     print(json.dumps(found.row()) if given.json else report(found))
     return 0 if found.held else 1
 
