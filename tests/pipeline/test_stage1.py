@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from wakeword import model
+from wakeword.errors import ModelError
+from wakeword.pipeline import stage1
 from wakeword.pipeline.features import OVERLAP_SAMPLES
 from wakeword.pipeline.stage1 import STEPS_PER_UNIT, Stage1
 
@@ -75,3 +77,54 @@ def test_any_sound_gives_finite_logits(words: list[model.Model]) -> None:
     stage1 = Stage1(words)
     for samples in (loud, loud * 0, loud // 32767, loud | 32767, loud):  # noise, silence, a whisper, full scale
         assert np.all(np.isfinite(stage1.push(samples)))
+
+
+def test_a_head_of_several_taps_sees_what_the_trunk_said_before(
+    words: list[model.Model], units: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taps, random = 5, np.random.default_rng(1)
+    long = random.normal(0, 0.1, taps * stage1.WIDTH + 1).astype(np.float32)
+    short = random.normal(0, 0.1, stage1.WIDTH + 1).astype(np.float32)
+    numbers = {words[0].word: long, words[1].word: short}
+    each = np.eye(stage1.WIDTH, stage1.WIDTH + 1, dtype=np.float32)  # heads that say what the trunk said
+    said = np.concatenate(
+        [scores(with_heads(words, {w.word: row for w in words}, monkeypatch), units) for row in each], 1
+    )
+    said = said[:, ::3]
+    before = np.concatenate([np.zeros((taps - 1, stage1.WIDTH), np.float32), said])
+    windows = np.stack([before[step : step + taps].ravel() for step in range(len(said))])
+    expected = np.stack([windows @ long[:-1] + long[-1], said @ short[:-1] + short[-1]], axis=1)
+    listening = with_heads(words[:2], numbers, monkeypatch)
+    np.testing.assert_allclose(scores(listening, units), expected, atol=1e-4)
+    twin = listening.twin([0, 1])
+    np.testing.assert_allclose(scores(twin, units), expected, atol=1e-4)  # its past is its own
+    listening.reset()
+    np.testing.assert_allclose(scores(listening, units), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 48, 50, 96])
+def test_a_head_that_fits_no_trunk_is_refused(
+    words: list[model.Model], length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match=rf"computer.stage1\.onnx: a head of {length} numbers"):
+        with_heads(words[:1], {"computer": np.zeros(length, np.float32)}, monkeypatch)
+
+
+def with_heads(words: list[model.Model], heads: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Stage1:
+    """The shipped trunk with other heads."""
+
+    class Session:
+        """The graph, but for its constant output."""
+
+        def __init__(self, graph: bytes, head: np.ndarray) -> None:
+            self._session, self._head = model.open_session(graph), head
+
+        def get_inputs(self) -> object:
+            return self._session.get_inputs()
+
+        def run(self, outputs: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return [self._head] if outputs == ["head"] else self._session.run(outputs, feeds)
+
+    given = {word.stage1_bytes: heads[word.word] for word in words}
+    monkeypatch.setattr(stage1, "open_session", lambda graph: Session(graph, given[graph]))
+    return Stage1(words)

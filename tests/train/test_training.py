@@ -243,9 +243,9 @@ def test_stage_2_learns_and_goes_on_from_its_checkpoint(
     pool_folder: Path, other_pool_folder: Path, embedding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawer = train_stage2.Drawer([Pool(pool_folder, WORDS)], WORDS)
-    train_stage2.train(drawer, embedding, tmp_path, 1, epochs=4, seed=1)
+    train_stage2.train(drawer, train_stage2.begin(1, embedding, seed=1), tmp_path, epochs=4, seed=1)
     (tmp_path / "stage2.pt").unlink()
-    train_stage2.train(drawer, embedding, tmp_path, 1, epochs=8, seed=1)
+    train_stage2.train(drawer, train_stage2.begin(1, embedding, seed=1), tmp_path, epochs=8, seed=1)
     printed = capsys.readouterr().out
     assert re.findall(r"epoch (\d)/8", printed) == ["5", "6", "7", "8"]
     network = Stage2(1)

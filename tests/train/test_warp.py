@@ -62,7 +62,7 @@ def test_each_variant_is_a_speaker_of_its_own_and_only_the_train_fold_is_used(tm
         soundfile.write(tmp_path / "in" / f"{name}.flac", vowel(140, 1_200) * 0.2, RATE)
     with (tmp_path / "in" / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    warp.build(tmp_path / "in", tmp_path / "out", variants=3, seed=1, processes=1)
+    warp.build(corpus.wake_words(tmp_path / "in", "train"), tmp_path / "out", variants=3, seed=1, processes=1)
     made = corpus.wake_words(tmp_path / "out", "train")
     assert [spoken.speaker for spoken in made] == ["s1~0", "s1~1", "s1~2"]
     assert all(0 <= spoken.start < spoken.end <= len(spoken.sound) for spoken in made)

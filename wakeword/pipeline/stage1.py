@@ -1,7 +1,8 @@
 """Stage 1 at work: a unit's samples and the carried states in, scores out. Listens to every unit that has voice.
 
-One trunk serves every word: words whose models have the same trunk share one session, and each adds 49 multiplications.
-How the network looks inside is in `wakeword/train/stage1.py`. Other programs' models are trunks too: `wakeword/peers/`.
+One trunk serves every word: words whose models have the same trunk share one session, and each adds a head: one or
+several taps of 48 numbers on what the trunk said last, and a bias. How the network looks inside is in
+`wakeword/train/stage1.py`. Other programs' models are trunks too: `wakeword/peers/`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
+from wakeword.errors import ModelError
 from wakeword.model import Model, open_session
 from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
 
@@ -20,6 +23,7 @@ Float32 = npt.NDArray[np.float32]
 
 STEP_SAMPLES = 640  # a score every 40 ms
 STEPS_PER_UNIT = 2
+WIDTH = 48  # numbers the trunk says each step
 PRE_CONTEXT_UNITS = 14  # 1.12 s: a word's soft beginning, and nearly all that stage 1 can see before it
 
 
@@ -90,13 +94,20 @@ class _Trunk:
         self._shapes = [entry.shape for entry in self._session.get_inputs()][1:]
         self._outputs = ["trunk", *(f"{name}_next" for name in self._states)]
         heads = [self._head(model, number) for number, model in enumerate(models)]
-        self._weights = np.stack([head[:-1] for head in heads], axis=1)  # (48, words)
+        longest = max(len(head) for head in heads) - 1
+        taps = [np.pad(head[:-1], (longest - len(head) + 1, 0)) for head in heads]  # the newest step stands last
+        self._weights = np.stack(taps, axis=1)  # (taps * 48, words)
         self._bias = np.array([head[-1] for head in heads], np.float32)
+        self._before = longest // WIDTH - 1  # earlier steps that a score needs
         self.reset()
 
     def _head(self, model: Model, number: int) -> Float32:
         session = self._session if number == 0 else open_session(model.stage1_bytes)
-        return np.asarray(session.run(["head"], self._zero_feeds())[0], np.float32)
+        head = np.asarray(session.run(["head"], self._zero_feeds())[0], np.float32)
+        if len(head) <= WIDTH or len(head) % WIDTH != 1:
+            where = str(model.folder / "stage1.onnx")
+            raise ModelError(f"a head of {len(head)} numbers, not of a multiple of {WIDTH} and a bias", where=where)
+        return head
 
     def _zero_feeds(self) -> dict[str, Float32]:
         states = {name: np.zeros(shape, np.float32) for name, shape in zip(self._states, self._shapes, strict=True)}
@@ -104,6 +115,7 @@ class _Trunk:
 
     def reset(self) -> None:
         self._feeds = self._zero_feeds()
+        self._said = np.zeros((self._before, WIDTH), np.float32)
 
     def twin(self) -> _Trunk:
         other = copy.copy(self)
@@ -114,5 +126,8 @@ class _Trunk:
         self._feeds["log_mel"] = log_mel(samples)[None]  # (1, 8, 40)
         trunk, *states = self._session.run(self._outputs, self._feeds)
         self._feeds.update(zip(self._states, states, strict=True))
-        logits: Float32 = trunk[0] @ self._weights + self._bias
+        said = np.concatenate([self._said, trunk[0]]) if self._before else trunk[0]
+        self._said = said[STEPS_PER_UNIT:]
+        windows = said if not self._before else sliding_window_view(said, (self._before + 1, WIDTH))
+        logits: Float32 = windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias
         return logits

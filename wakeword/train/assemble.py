@@ -49,23 +49,30 @@ def assemble(
 ) -> None:
     """Export all words. `details[word]` may hold `scale1`, `scale2` ([a, b]) and further manifest entries."""
     trained1, trained2 = load_stage1(stage1, len(words)), load_stage2(stage2)
-    command = shlex.join(["wakeword", "train", *(word.phrase for word in words)])
+    command = shlex.join(["wakeword", "train", "--everything", *(word.phrase for word in words)])
     for number, word in enumerate(words):
         own = dict(details.get(word.name, {}))
         one, trunk = stage1_graph(trained1, number, Scale(*own.pop("scale1", (1.0, 0.0))))
         two = stage2_graph(trained2, number, Scale(*own.pop("scale2", (1.0, 0.0))))
-        point = {"stage1": 0.5, "stage2": 0.5}
-        manifest = {
-            "format": 1, "word": word.name, "phrase": word.phrase, "language": word.language, "licence": "Apache-2.0",
-            "sample_rate_hz": RATE_HZ,
-            "stage1": {"trunk": trunk, **STAGE1},
-            "stage2": dict(STAGE2),
-            "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
-            **own,
-            "data": [source._asdict() for source in SOURCES],
-            "training": {"command": command, "seed": seed, "see": "docs/models.md"},
-        }  # fmt: skip
-        write(out / word.name, manifest, one, two)
+        data = [source._asdict() for source in SOURCES]
+        write(out / word.name, manifest(word, trunk, own, data, command, seed), one, two)
+
+
+def manifest(
+    word: Word, trunk: str, own: dict[str, Any], data: list[dict[str, str]], command: str, seed: int
+) -> dict[str, Any]:
+    """All but the graphs' hashes; `own` may replace the placeholder points of a model that was not yet measured."""
+    point = {"stage1": 0.5, "stage2": 0.5}
+    return {
+        "format": 1, "word": word.name, "phrase": word.phrase, "language": word.language, "licence": "Apache-2.0",
+        "sample_rate_hz": RATE_HZ,
+        "stage1": {"trunk": trunk, **STAGE1},
+        "stage2": dict(STAGE2),
+        "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
+        **own,
+        "data": data,
+        "training": {"command": command, "seed": seed, "see": "docs/models.md"},
+    }  # fmt: skip
 
 
 def main() -> None:

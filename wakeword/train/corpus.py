@@ -8,6 +8,7 @@ speaker.
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 
 from wakeword.events import RATE_HZ
+from wakeword.source.file import FileSource
 from wakeword.train import augment
 
 Float32 = npt.NDArray[np.float32]
@@ -87,10 +89,43 @@ def synthetic(folder: Path) -> list[Spoken]:
     found: list[Spoken] = []
     for name, kind, text, voice, _engine in clips:
         sound = read(folder / name)
-        end = pause(sound) if text.startswith(f"{kind},") else len(sound) - margin
+        end = pause(sound) if text.startswith((f"{kind.replace('_', ' ')},", f"{kind}，")) else len(sound) - margin
         if end and len(sound) < 4 * RATE_HZ:
             found.append(Spoken(kind, sound, margin, end, voice, name))
     return found
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """Everything in it, at any depth, that `wakeword eval` would take for a recording."""
+    return sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3", ".opus")
+    )
+
+
+def recorded(folder: Path, label: str) -> list[Spoken]:
+    """Recordings of one's own, of any rate and channels, one utterance each; it is found by its loudness.
+
+    A folder in the folder is a speaker. Raises `SourceError` for what is no sound; silence is left out.
+    """
+    found: list[Spoken] = []
+    for path in sound_files(folder):
+        with closing(FileSource(str(path))) as source:
+            sound = np.concatenate([np.zeros(0, np.int16), *source]).astype(np.float32) / np.float32(32768)
+        start, end = edges(sound)
+        if end:
+            speaker = path.parent.name if path.parent != folder else "own"
+            found.append(Spoken(label, sound, start, end, speaker, str(path.relative_to(folder))))
+    return found
+
+
+def edges(sound: Float32) -> tuple[int, int]:
+    """First and last sample of what is louder than 30 dB under the loudest 10 ms, and than the quiet there is; 0, 0."""
+    hop = RATE_HZ // 100
+    level = np.sqrt(np.mean(sound[: len(sound) // hop * hop].reshape(-1, hop) ** 2, axis=1))
+    if not len(level) or level.max() < 1e-4:
+        return 0, 0
+    loud = np.flatnonzero(level > max(level.max() * 10**-1.5, 3 * np.quantile(level, 0.1)))
+    return (int(loud[0] * hop), int((loud[-1] + 1) * hop)) if len(loud) else (0, 0)
 
 
 def pause(sound: Float32) -> int:

@@ -43,6 +43,14 @@ def plan(
     targets: tuple[str, ...], scale: float, random: Random,
 ) -> list[Item]:  # fmt: skip
     """The list of clips to make. Real recordings weigh most, as they are and `warped`: they are few, and are people."""
+    return [*utterances(words, warped, synthetic, targets, scale, random), *background(scale)]
+
+
+def utterances(
+    words: list[corpus.Spoken], warped: list[corpus.Spoken], synthetic: list[corpus.Spoken],
+    targets: tuple[str, ...], scale: float, random: Random,
+) -> list[Item]:  # fmt: skip
+    """What is said, whole and in parts."""
     items: list[Item] = []
     for spoken in words:
         target = spoken.label in targets
@@ -55,9 +63,13 @@ def plan(
         target = spoken.label in targets
         items += [Item("word", spoken)] * round(COPIES["synthetic" if target else "near"] * scale)
         items += [Item("part", spoken)] * round(COPIES["part"] / 5 * scale * target)
-    for kind, count in (("raw", SPEECH_RAW), ("speech", SPEECH_AUGMENTED), ("noise", NOISE)):
-        items += [Item(kind)] * round(count * scale)
     return items
+
+
+def background(scale: float) -> list[Item]:
+    """Speech and noise in which no word is placed."""
+    kinds = (("raw", SPEECH_RAW), ("speech", SPEECH_AUGMENTED), ("noise", NOISE))
+    return [Item(kind) for kind, count in kinds for _ in range(round(count * scale))]
 
 
 def make(item: Item, random: Random, around: Surroundings) -> tuple[Float32, int, int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -64,6 +65,17 @@ def stage1_graph(trained: Stage1, word: int, scale: Scale) -> tuple[bytes, str]:
     onnx.checker.check_model(model)
     _check_stage1(model.SerializeToString(), trained, word, scale)
     return model.SerializeToString(deterministic=True), trunk
+
+
+def with_head(graph: bytes, head: npt.NDArray[np.float32]) -> bytes:
+    """The same trunk, to the bit, with another head: (taps * 48 + 1,), oldest step first, the bias last."""
+    model = onnx.load_from_string(graph)
+    values = next(tensor for tensor in model.graph.initializer if tensor.name == "head_values")
+    values.CopyFrom(numpy_helper.from_array(head, "head_values"))
+    said = next(output for output in model.graph.output if output.name == "head")
+    said.CopyFrom(helper.make_tensor_value_info("head", TensorProto.FLOAT, [len(head)]))
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
 
 
 def stage2_graph(trained: Stage2 | Several, word: int, scale: Scale) -> bytes:

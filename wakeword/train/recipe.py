@@ -85,8 +85,13 @@ def follow(recipe: Recipe) -> None:
         if not path.is_file():
             raise ConfigError("not found", where=str(path), hint="see docs/models.md for what the corpora must hold")
     _require_recordings(recipe)
-    recipe.work.mkdir(parents=True, exist_ok=True)
-    for name, result, step in steps(recipe):
+    run(steps(recipe), recipe.work)
+
+
+def run(steps: list[tuple[str, Path, Callable[[], object]]], work: Path) -> None:
+    """Take the steps whose result is not there yet, in order."""
+    work.mkdir(parents=True, exist_ok=True)
+    for name, result, step in steps:
         if result.exists():
             print(f"{name}: done before", flush=True)
             continue
@@ -145,7 +150,7 @@ def _voices(recipe: Recipe, word: Word) -> None:
 
 
 def _warp(recipe: Recipe, out: Path) -> None:
-    warp.build(recipe.wake, out, warp.VARIANTS, recipe.seed, recipe.processes)
+    warp.build(corpus.wake_words(recipe.wake, "train"), out, warp.VARIANTS, recipe.seed, recipe.processes)
 
 
 def _pool(recipe: Recipe, folder: Path, number: int) -> None:
@@ -171,7 +176,9 @@ def _mine(recipe: Recipe, stage1: Path, out: Path) -> None:
 def _stage2(recipe: Recipe, pools: list[Path], out: Path, number: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     drawer = train_stage2.Drawer([Pool(pool, recipe.words) for pool in pools], recipe.words)
-    train_stage2.train(drawer, recipe.embedding, out, len(recipe.words), recipe.epochs_stage2, recipe.seed + number)
+    seed = recipe.seed + number
+    model = train_stage2.begin(len(recipe.words), recipe.embedding, seed)
+    train_stage2.train(drawer, model, out, recipe.epochs_stage2, seed)
 
 
 def _conditions(recipe: Recipe, out: Path) -> None:

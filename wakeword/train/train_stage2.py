@@ -135,26 +135,30 @@ def forward(model: Stage2, samples: Tensor, random: np.random.Generator) -> Tens
     return model.head(embeddings.float())
 
 
-def train(
-    drawer: Drawer, package: Path, out: Path, words: int, epochs: int, seed: int, *, start: Path | None = None
-) -> None:
-    """Write `out/stage2.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch.
-
-    `start` is an earlier `stage2.pt` to go on from, at a third of the rates.
-    """
+def begin(words: int, package: Path, seed: int) -> Stage2:
+    """A new network on the original's embedding, as `start_from` finds it."""
     torch.manual_seed(seed)
     model = Stage2(words)
     start_from(model, package)
-    if start:
-        model.load_state_dict(torch.load(start, weights_only=True))
+    return model
+
+
+def train(
+    drawer: Drawer, model: Stage2, out: Path, epochs: int, seed: int,
+    *, rates: tuple[float, float] = (HEAD_RATE, EMBEDDING_RATE),
+) -> None:  # fmt: skip
+    """Write `out/stage2.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch.
+
+    `rates` are the peaks for head and embedding: an earlier training that goes on takes a third of both.
+    """
     model = model.to(memory_format=torch.channels_last)
     for conv in model.embedding.convs[:FROZEN]:
         conv.requires_grad_(False)
     groups = [
-        {"params": list(model.embedding.convs[FROZEN:].parameters()), "peak": EMBEDDING_RATE},
-        {"params": list(model.head.parameters()), "peak": HEAD_RATE},
+        {"params": list(model.embedding.convs[FROZEN:].parameters()), "peak": rates[1]},
+        {"params": list(model.head.parameters()), "peak": rates[0]},
     ]
-    optimiser = torch.optim.AdamW(groups, HEAD_RATE, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(groups, rates[0], weight_decay=1e-2)
     average = Average(model, 0.998)
     course = Course(model, optimiser, average, out, epochs)
     batches = DRAWN // BATCH
@@ -165,7 +169,7 @@ def train(
         for _ in range(batches):
             samples, word = drawer.draw(BATCH, random)
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, batches * epochs, group["peak"] / (3 if start else 1))
+                group["lr"] = learning_rate(step, batches * epochs, group["peak"])
             value = loss(forward(model, samples, random), word)
             course.step(value)
             step += 1
@@ -191,7 +195,11 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     words = tuple(given.words.split(","))
     drawer = Drawer([Pool(folder, words) for folder in [*given.pools, *given.mined]], words)
-    train(drawer, given.embedding, given.out, len(words), given.epochs, given.seed, start=given.start)
+    model, rates = begin(len(words), given.embedding, given.seed), (HEAD_RATE, EMBEDDING_RATE)
+    if given.start:
+        model.load_state_dict(torch.load(given.start, weights_only=True))
+        rates = (HEAD_RATE / 3, EMBEDDING_RATE / 3)
+    train(drawer, model, given.out, given.epochs, given.seed, rates=rates)
 
 
 if __name__ == "__main__":

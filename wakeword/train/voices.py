@@ -46,6 +46,10 @@ pf_dora pm_santa zm_yunjian""".split()
 _ENGLISH_HELD = "af_kore af_nova af_river am_onyx am_echo bf_lily bf_alice bm_fable bm_daniel".split()
 _ACCENT_HELD = "em_alex hf_beta hm_psi im_nicola jf_nezumi pm_alex zm_yunyang".split()
 TRAIN, HELD = (_ENGLISH_TRAIN, _ACCENT_TRAIN), (_ENGLISH_HELD, _ACCENT_HELD)
+ACCENTS = {
+    "a": "American", "b": "British", "e": "Spanish", "f": "French", "h": "Hindi", "i": "Italian", "j": "Japanese",
+    "p": "Portuguese", "z": "Chinese",
+}  # fmt: skip  # by the first letter of a voice's name
 _MANDARIN_TRAIN = "zf_xiaobei zf_xiaoni zf_xiaoxiao zm_yunjian zm_yunxi".split()
 _MANDARIN_HELD = "zf_xiaoyi zm_yunyang zm_yunxia".split()
 
@@ -124,6 +128,14 @@ def pick(random: np.random.Generator, language: str = "en", *, held: bool = Fals
     first, second = random.choice(english), random.choice(english * 2 + accents)
     weight = round(float(random.uniform(0.35, 0.65)), 2)
     return f"{first}:{weight}+{second}:{1 - weight:.2f}"
+
+
+def group(voice: str) -> tuple[str, str]:
+    """(accent, gender) of a Kokoro speaker by its name; of a mix of two, both accents, and perhaps `mixed`."""
+    parts = [part.partition(":")[0] for part in voice.split("+")]
+    accents = {ACCENTS.get(part[0], "?") for part in parts}
+    genders = {"female" if part[1:2] == "f" else "male" for part in parts}
+    return "/".join(sorted(accents)), genders.pop() if len(genders) == 1 else "mixed"
 
 
 def trim(sound: Float32, margin_s: float = 0.05) -> Float32:

@@ -82,9 +82,8 @@ def _variants(job: tuple[corpus.Spoken, Path, int, int, int]) -> list[list[str]]
     return rows
 
 
-def build(recordings: Path, out: Path, variants: int, seed: int, processes: int) -> None:
+def build(words: list[corpus.Spoken], out: Path, variants: int, seed: int, processes: int) -> None:
     """Write the folder; `index.csv` is there when all of it is."""
-    words = corpus.wake_words(recordings, "train")
     jobs = [(spoken, out, number, variants, seed) for number, spoken in enumerate(words)]
     out.mkdir(parents=True, exist_ok=True)
     pace, partial = Pace(), out / "index.tmp"
@@ -108,7 +107,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    build(given.recordings, given.out, given.variants, given.seed, given.processes)
+    words = corpus.wake_words(given.recordings, "train")
+    build(words, given.out, given.variants, given.seed, given.processes)
 
 
 if __name__ == "__main__":

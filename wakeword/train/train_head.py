@@ -1,0 +1,88 @@
+"""Train a head on a trunk that stays as it is: what a word of one's own needs of stage 1. Minutes, not hours.
+
+The shipped words' heads look at one step of the trunk, which was trained for them. Another word needs some history:
+`TAPS` steps of 40 ms (docs/models.md has what fewer and more of them gave). The loss is that of `train_stage1.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wakeword.train.learn import Average, Course, Pool, learning_rate
+from wakeword.train.stage1 import WIDTH, Stage1, Targets, loss
+from wakeword.train.train_stage1 import crop, window
+
+TAPS = 8
+BATCH, PEAK_RATE = 256, 5e-3
+VIEWS = 2  # crops of each utterance, each with another length of history before it
+
+
+class Taps(nn.Module):
+    """(B, S, 48) of the trunk -> (B, S, 1) logits, zeros before the first step."""
+
+    def __init__(self, taps: int = TAPS) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(WIDTH, 1, taps)
+        nn.init.constant_(self.conv.bias, -3.0)
+
+    def forward(self, said: Tensor) -> Tensor:
+        before = self.conv.kernel_size[0] - 1
+        return self.conv(F.pad(said.transpose(1, 2), (before, 0))).transpose(1, 2)
+
+    def numbers(self, a: float, b: float) -> npt.NDArray[np.float32]:
+        """(taps * 48 + 1,) as a model folder keeps them, with the calibration logit -> a logit + b."""
+        weights = self.conv.weight[0].T.flatten() * a  # (taps * 48,), oldest step first
+        return torch.cat([weights, self.conv.bias * a + b]).detach().numpy().astype(np.float32)
+
+
+def heard(trunk: Stage1, pools: list[Pool], random: np.random.Generator) -> tuple[Tensor, Targets]:
+    """(n, 52, 48) float16 of what the trunk says to crops of all clips, and their targets."""
+    said, word, end = [], [], []
+    for pool in pools:
+        features = pool.log_mels()
+        spoken = np.flatnonzero(pool.end > 0)
+        order = np.concatenate([np.arange(len(pool)), *[spoken] * (VIEWS - 1)])
+        begin, ends = crop(pool, order, random)
+        for at in range(0, len(order), BATCH):
+            part = slice(at, at + BATCH)
+            frames = [window(features[item], first) for item, first in zip(order[part], begin[part], strict=True)]
+            with torch.inference_mode():
+                said.append(trunk.trunk(torch.from_numpy(np.stack(frames).astype(np.float32))).half())
+        word.append(pool.word[order])
+        end.append(ends)
+    return torch.cat(said), Targets(torch.from_numpy(np.concatenate(word)), torch.from_numpy(np.concatenate(end)))
+
+
+def train(trunk: Stage1, pools: list[Pool], out: Path, epochs: int, seed: int) -> None:
+    """Write `out/head.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch."""
+    torch.manual_seed(seed)
+    said, targets = heard(trunk, pools, np.random.default_rng(seed))
+    head = Taps()
+    optimiser = torch.optim.AdamW(head.parameters(), PEAK_RATE, weight_decay=1e-3)
+    average = Average(head, 0.99)
+    course = Course(head, optimiser, average, out, epochs)
+    batches = len(said) // BATCH
+    step = course.first_epoch * batches
+    for epoch in range(course.first_epoch, epochs):
+        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(said)))
+        for part in order[: batches * BATCH].view(-1, BATCH):
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, batches * epochs, PEAK_RATE)
+            course.step(loss(head(said[part].float()), Targets(targets.word[part], targets.end[part])))
+            step += 1
+        course.end_epoch(epoch)
+    torch.save(average.kept, out / "head.pt")
+
+
+def load(trunk: Stage1, path: Path) -> Stage1:
+    """The trunk with this head on it, for everything that runs a whole stage 1."""
+    taps = Taps()
+    taps.load_state_dict(torch.load(path, weights_only=True))
+    trunk.heads = taps  # anything that turns what the trunk says into logits
+    return trunk.eval()
