@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.clerk import HOUR_MS, ON_THE_WAY_MS, SETTLED_MS, SILENT_MS, Clerk, Ration
+from wakeword.clerk import (
+    HOUR_MS,
+    METER_SILENT_MS,
+    ON_THE_WAY_MS,
+    SETTLED_MS,
+    SILENT_MS,
+    STRAY_BYTES,
+    UNSTEADY_MS,
+    Clerk,
+    Ration,
+)
 from wakeword.evidence.record import EVERY, MAX_WHOLE, Record, problem
 from wakeword.messages import FrameError, Tick
 from wakeword.notices import Ailment, Collect, Collecting, Count, Notice, Sent, Stats, Trouble, UplinkWalls, Walls
@@ -110,7 +120,7 @@ def test_one_report_a_day_and_only_by_consent(clerk: Clerk) -> None:
 
 @pytest.mark.parametrize(
     ("source", "said", "records"),
-    [("none", (False, False), 1), ("own", (False, True), 2), ("bpf", (True, False), 2), ("nft", (True, True), 2)],
+    [("none", (False, False), 1), ("own", (False, True), 2), ("bpf", (True, True), 2), ("nft", (True, True), 2)],
 )
 def test_a_start_says_what_is_counted(source: str, said: tuple[bool, bool], records: int) -> None:
     told = Clerk(T0, source).start_records()
@@ -142,29 +152,64 @@ def test_without_a_meter_nothing_is_counted() -> None:
         take(clerk, Count(1, 2, 3, 4))
 
 
+def counted(clerk: Clerk, count: Count, at_ms: int = T0, *, idle: bool = True) -> list[Record]:
+    """A meter that says the same twice: it stands still."""
+    return take(clerk, count, at_ms, idle=idle) + take(clerk, count, at_ms, idle=idle)
+
+
 def test_the_kernels_count_is_written_once_an_hour_and_once_after_each_session(clerk: Clerk) -> None:
-    [first] = take(clerk, Count(7, 10, 20, 30))
+    [first] = counted(clerk, Count(7, 10, 20, 30))
     assert first == {"k": "kcount", "gen": "0" * 15 + "7", "eg_b": 10, "in_b": 20, "uq_b": 30, "src": "nft"}
-    assert take(clerk, Count(7, 11, 20, 30), T0 + HOUR_MS - 1) == []
-    assert take(clerk, Count(7, 12, 20, 30), T0 + HOUR_MS)
+    assert counted(clerk, Count(7, 11, 20, 30), T0 + HOUR_MS - 1) == []
+    assert counted(clerk, Count(7, 12, 20, 30), T0 + HOUR_MS)
     clerk.announced(1)
     clerk.closed(T0 + HOUR_MS)
     later = T0 + HOUR_MS
-    assert take(clerk, Count(7, 13, 20, 30), later + SETTLED_MS) == []  # still on its way
+    assert counted(clerk, Count(7, 13, 20, 30), later + SETTLED_MS) == []  # still on its way
     take(clerk, Sent(1, 3))
-    assert take(clerk, Count(7, 14, 20, 30), later + SETTLED_MS - 1) == []
-    assert take(clerk, Count(7, 15, 20, 30), later + SETTLED_MS, idle=False) == []
-    [after] = take(clerk, Count(7, 16, 20, 30), later + SETTLED_MS)
+    assert counted(clerk, Count(7, 14, 20, 30), later + SETTLED_MS - 1) == []
+    assert counted(clerk, Count(7, 15, 20, 30), later + SETTLED_MS, idle=False) == []
+    [after] = counted(clerk, Count(7, 16, 20, 30), later + SETTLED_MS)
     assert after["eg_b"] == 16
-    assert take(clerk, Count(7, 17, 20, 30), later + SETTLED_MS) == []
+    assert counted(clerk, Count(7, 17, 20, 30), later + SETTLED_MS) == []
+
+
+def test_what_is_sent_although_nothing_is_open_is_written_down_at_once(clerk: Clerk) -> None:
+    counted(clerk, Count(7, 100, 20, 30))
+    assert counted(clerk, Count(7, 100 + STRAY_BYTES, 20, 30)) == []  # late ends of connections
+    [packets] = counted(clerk, Count(7, 101 + STRAY_BYTES, 20, 30))
+    [payload] = counted(clerk, Count(7, 101 + STRAY_BYTES, 20, 31))
+    [anew] = counted(clerk, Count(8, 0, 0, 0))
+    assert (packets["eg_b"], payload["uq_b"], anew["gen"]) == (101 + STRAY_BYTES, 31, "0" * 15 + "8")
+
+
+def test_an_uplink_that_sends_all_day_makes_a_bounded_log(clerk: Clerk) -> None:
+    records = [record for second in range(3_600) for record in take(clerk, Count(7, 0, 0, second), T0 + 1_000 * second)]
+    assert 0 < len(records) <= 40 + 6 + 2
+    assert int(records[-1]["uq_b"]) >= 3_000
+
+
+def test_counts_that_never_stand_still_are_waited_for_a_minute(clerk: Clerk) -> None:
+    clerk.closed(T0)
+    assert take(clerk, Count(7, 1, 0, 0), T0 + UNSTEADY_MS - 1) == []
+    assert take(clerk, Count(7, 2, 0, 0), T0 + UNSTEADY_MS)
+
+
+def test_a_meter_that_falls_silent_is_told_once(clerk: Clerk) -> None:
+    take(clerk, Count(7, 1, 2, 3))
+    late = T0 + METER_SILENT_MS + 1
+    assert [clerk.meter_silent(at) for at in (late - 1, late, late + 1)] == [False, True, False]
+    take(clerk, Count(7, 1, 2, 3), late + 2)
+    assert clerk.meter_silent(late + 3 + METER_SILENT_MS)
+    assert not Clerk(T0, "own").meter_silent(late)
 
 
 def test_an_uplink_that_never_reports_holds_the_kernels_count_up_for_two_minutes_only(clerk: Clerk) -> None:
-    take(clerk, Count(7, 10, 20, 30))
+    counted(clerk, Count(7, 10, 20, 30))
     clerk.announced(1)
     clerk.closed(T0)
-    assert take(clerk, Count(7, 11, 20, 30), T0 + ON_THE_WAY_MS - 1) == []
-    assert take(clerk, Count(7, 11, 20, 30), T0 + ON_THE_WAY_MS)
+    assert counted(clerk, Count(7, 11, 20, 30), T0 + ON_THE_WAY_MS - 1) == []
+    assert counted(clerk, Count(7, 11, 20, 30), T0 + ON_THE_WAY_MS)
 
 
 @pytest.mark.parametrize("fallen", [(9, 20, 30), (10, 19, 30), (10, 20, 29)])

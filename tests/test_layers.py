@@ -19,7 +19,7 @@ ORDER = [
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "togate", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
-    "service", "uplink",
+    "service", "uplink", "meter",
     "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare",
     "display", "demo", "eval", "bench", "ordeal",
     "train", "cli",

@@ -32,8 +32,12 @@ FRAME_MS = 10
 HOUR_MS = 3_600_000
 SILENT_MS = 5_000  # listen heard nothing for so long without being muted: a gap
 SETTLED_MS = 2_000  # after a session's end: its last acknowledgements are counted by then
+UNSTEADY_MS = 60_000  # ... or is no longer waited for
 ON_THE_WAY_MS = 120_000  # an uplink gives a session up long before
 KERNEL = ("nft", "bpf")  # sources that count outside of the uplink
+DAY_MS = 24 * HOUR_MS
+METER_SILENT_MS = 900_000  # a meter speaks twice a minute
+STRAY_BYTES = 2_000  # chosen: a connection's end takes a few packets of 40 to 80 bytes, some of them twice
 STATS_EVERY_MS = 20 * HOUR_MS  # one report a day, which may be sent some hours earlier than the day before
 
 
@@ -70,8 +74,9 @@ class Clerk:
         self._on_the_way: set[int] = set()  # sessions that the uplink was told of and has not finished
         self._closed_ms, self._closed, self._bases = now_ms - SETTLED_MS, 0, 0
         self._own_generation, self._own_bytes = os.urandom(8).hex(), 0
-        self._counted: Count | None = None
-        self._written_ms, self._written_closed = now_ms - HOUR_MS, 0
+        self._counted = self._written = Count(0, 0, 0, 0)
+        self._counted_ms, self._written_ms, self._written_closed = now_ms, now_ms - HOUR_MS, 0
+        self._strays = Ration(40, 600_000, now_ms)
 
     # --- what listen counts -------------------------------------------------------------------------------------
 
@@ -146,8 +151,7 @@ class Clerk:
     def start_records(self) -> list[Record]:
         """Who counts, and where the uplink's own count begins."""
         kernel = self._source in KERNEL
-        unique = self._source in ("own", "nft")
-        records: list[Record] = [{"k": "meter", "src": self._source, "eg": kernel, "uq": unique}]
+        records: list[Record] = [{"k": "meter", "src": self._source, "eg": kernel, "uq": self._source != "none"}]
         return records if self._source == "none" else [*records, self._own()]
 
     def announced(self, session_id: int) -> None:
@@ -173,25 +177,38 @@ class Clerk:
         return [self._own()] if idle and not self._on_the_way and self._source != "none" else []
 
     def _count(self, count: Count, now_ms: int, idle: bool) -> list[Record]:
-        """A fallen counter is a fault. Written down between sessions, when all is sent: then sums can be compared."""
-        before = self._counted
+        """Written down between sessions, when all is sent and the counts stand still: then sums can be compared.
+
+        Once an hour, after a session, and when something was sent although none was open. A fallen counter is a fault.
+        Counts that never stand still are written down all the same.
+        """
+        before, self._counted, self._counted_ms = self._counted, count, now_ms
         if self._source not in KERNEL:
             raise FrameError("meter", "a meter that nobody asked for")
-        if (
-            before
-            and before.generation == count.generation
-            and any(now < then for now, then in zip(count.values()[1:], before.values()[1:], strict=True))
-        ):
+        if count.generation == before.generation and min(_grown(before, count)) < 0:
             raise FrameError("meter", "a counter of the kernel fell")
-        self._counted = count
-        since_ms = now_ms - self._closed_ms
-        settled = since_ms >= (ON_THE_WAY_MS if self._on_the_way else SETTLED_MS)
-        due = self._closed > self._written_closed or now_ms - self._written_ms >= HOUR_MS
-        if not (idle and settled and due):
+        since_ms, steady = now_ms - self._closed_ms, count == before
+        patience_ms = ON_THE_WAY_MS if self._on_the_way else SETTLED_MS if steady else UNSTEADY_MS
+        if not idle or since_ms < patience_ms:
             return []
-        self._written_ms, self._written_closed = now_ms, self._closed
+        due = self._closed > self._written_closed or now_ms - self._written_ms >= HOUR_MS
+        if not due and not (self._strayed(count) and self._strays.take(now_ms)):
+            return []
+        self._written, self._written_ms, self._written_closed = count, now_ms, self._closed
         generation = f"{count.generation:016x}"
         return [_kcount(self._source, generation, count.egress_bytes, count.ingress_bytes, count.unique_bytes)]
+
+    def _strayed(self, count: Count) -> bool:
+        """Payload, or more packets than the late end of a connection costs."""
+        packets, _, payload = _grown(self._written, count)
+        return count.generation != self._written.generation or payload > 0 or packets > STRAY_BYTES
+
+    def meter_silent(self, now_ms: int) -> bool:
+        """Nothing came from a meter that should be there: told once for each stretch of silence."""
+        silent = self._source in KERNEL and now_ms - self._counted_ms > METER_SILENT_MS
+        if silent:
+            self._counted_ms = now_ms + DAY_MS
+        return silent
 
     def _own(self) -> Record:
         return _kcount("own", self._own_generation, 0, 0, self._own_bytes)
@@ -204,6 +221,11 @@ def walls_record(who: str, walls: Numbers) -> Record:
 
 def _ailment(code: str, count: int) -> Record:
     return {"k": "fault", "code": code, "arg": count, "latch": False}
+
+
+def _grown(before: Count, now: Count) -> list[int]:
+    """Bytes of packets out and in, and of payload out."""
+    return [later - earlier for earlier, later in zip(before.values()[1:], now.values()[1:], strict=True)]
 
 
 def _kcount(source: str, generation: str, egress: int, ingress: int, unique: int) -> Record:

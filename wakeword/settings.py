@@ -113,6 +113,16 @@ class UplinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """The meter, where the kernel's counts are wanted."""
+
+    to_gate: int
+    source: str  # nft or bpf
+    table: str = "wakeword"  # nft: of family inet, in the namespace that the uplink has to itself
+    unit: str = "wakeword-uplink.service"  # bpf: systemd's name of the uplink
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSettings:
     """Process 4, which may be absent."""
 
@@ -122,7 +132,7 @@ class StatusSettings:
     metrics: str = ""  # unix:PATH or HOST:PORT; "" is none
 
 
-def to_json(settings: ListenSettings | GateSettings | UplinkSettings | StatusSettings) -> str:
+def to_json(settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | StatusSettings) -> str:
     """The settings as one line for a process's command line."""
     return json.dumps(asdict(settings), sort_keys=True)
 
@@ -141,6 +151,14 @@ def gate_from_json(text: str) -> GateSettings:
     given: dict[str, Any] = json.loads(text)
     given["ended"] = tuple(given.get("ended", ()))
     return GateSettings(**given)
+
+
+def meter_from_json(text: str) -> MeterSettings:
+    """The inverse of `to_json`; raises `TypeError`, or `ValueError` for a source that there is not."""
+    settings = MeterSettings(**json.loads(text))
+    if settings.source not in ("nft", "bpf"):
+        raise ValueError(f"a meter asks nft or bpf, not {settings.source!r}")
+    return settings
 
 
 def status_from_json(text: str) -> StatusSettings:

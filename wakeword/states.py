@@ -118,6 +118,8 @@ class Gate:
             self._close("cap_ms")
         if now >= self._beat_ms + self._policy.beat_ms:
             self._log.commit([self._beat(now)])
+            if self._clerk.meter_silent(now):
+                self._fault("meter", latch=False)
         if now >= self._tally_ms + DAY_MS:
             self._log.commit(self._tally(now))
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from wakeword.ordeal import fuzz, inject, kills, teeth
+from wakeword.ordeal import books, fuzz, inject, kills, teeth
 from wakeword.ordeal.crash import Trial, Tried
 from wakeword.ordeal.life import BrokenPromiseError
 from wakeword.states import Gate
@@ -69,6 +69,16 @@ def test_faults_at_the_first_sync_of_a_group(monkeypatch: pytest.MonkeyPatch) ->
     assert list(inject.run(2, counts)) == [1, 2, 3]
     assert counts["sessions after"] >= 1
     assert sum(number for what, number in counts.items() if "sessions opened" in what) == 0
+
+
+@pytest.mark.skipif(bool(books.needed()), reason=books.needed() or "-")
+def test_log_kernel_and_service_agree_and_what_was_planted_is_found() -> None:
+    """`run` raises unless every sum is equal that must be."""
+    seen: list[int] = []
+    kept = books.run(2, 1, seen.append)
+    assert seen == [1, 2]
+    assert kept.log == kept.service > 0
+    assert kept.kernel_payload == kept.uplink_payload
 
 
 def test_enough_is_enough() -> None:

@@ -7,7 +7,7 @@ did not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wakeword.evidence.record import FORBIDDEN_ACTS, Record
@@ -204,6 +204,20 @@ def _bytes(asked: Asked) -> Said:
     return sure, said if sure == TOLD else f"The totals contradict the records, see I17. They say: {said}"
 
 
+def unknown_payload(records: Sequence[Record]) -> int:
+    """TCP payload that the kernel counted and the uplink does not know of, where both counted the same time."""
+    unknown, ours, own, ahead_before = 0, "", 0, dict[tuple[str, str], int]()
+    for count in (record for record in records if record["k"] == "kcount"):
+        generation, payload = str(count["gen"]), int(count["uq_b"])
+        if count["src"] == "own":
+            ours, own = generation, payload
+            continue
+        both, ahead = (generation, ours), payload - own
+        unknown += max(0, ahead - ahead_before.get(both, ahead))
+        ahead_before[both] = ahead
+    return unknown
+
+
 def _network(asked: Asked) -> Said:
     counts = asked.records("kcount")
     if asked.broken("I18"):
@@ -211,8 +225,13 @@ def _network(asked: Asked) -> Said:
         return NO, f"At {worst.where}: {worst.what}."
     if len(counts) < 2:
         return CANNOT, "Nothing counted the uplink's bytes on this machine, or not twice."
-    own = any(count["src"] == "own" for count in counts)
-    whose = "by the uplink itself of its own connections, which is a claim" if own else "by the kernel"
+    if unknown := unknown_payload(counts):
+        said = f"The kernel counted {unknown:,} bytes of payload more than the uplink says it sent"
+        return NO, f"{said}: {unknown:,} are unaccounted for."
+    kernel = sum(count["src"] != "own" for count in counts)
+    whose = "by the uplink itself of its own connections, which is a claim"
+    if kernel:
+        whose = f"({kernel:,} of them by the kernel, which counted no payload that the uplink does not know of)"
     return PARTLY, f"{_many(len(counts), 'count')} {whose}: never more than the sessions and their transport explain."
 
 

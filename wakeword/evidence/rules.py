@@ -311,9 +311,9 @@ class Rules:
         sent, sessions = meter.passed_bytes, meter.sessions
         if min(out, back, unique) < 0:
             self.report("I18", where, "a counter of the kernel fell")
-        elif 100 * out > 150 * sent + 1_638_400 * sessions + 4 * back:
-            what = f"{out} bytes left by the uplink in packets; the gate passed {sent} in {sessions} sessions"
-            self.report("I18", where, f"{what}: {out - sent} are unaccounted for")
         elif unique > sent + 22 * -(-sent // 1_024) + 8_192 * sessions:
             what = f"{unique} bytes left by the uplink as payload; the gate passed {sent} in {sessions} sessions"
             self.report("I18", where, f"{what}: {unique - sent} are unaccounted for")
+        elif 100 * out > 150 * sent + 1_638_400 * sessions + 4 * back:
+            what = f"{out} bytes left by the uplink in packets; the gate passed {sent} in {sessions} sessions"
+            self.report("I18", where, f"{what}: {out - sent} are unaccounted for")

@@ -8,10 +8,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wakeword.errors import CHECK_FAILED, WakewordError
+from wakeword.ordeal import books as books_module
 from wakeword.ordeal import fuzz as fuzz_module
 from wakeword.ordeal import inject as inject_module
 from wakeword.ordeal import kills as kills_module
@@ -27,6 +29,7 @@ EPILOG = """examples:
   scripts/ordeal/gate kills --count 10000                 SIGKILL for the real process
   scripts/ordeal/gate fuzz --count 10000000               hostile messages to readers and states
   scripts/ordeal/gate inject --count 8                    EIO, ENOSPC, SIGKILL at the first 8 calls of each
+  scripts/ordeal/gate books --count 100                   bytes by the log, the kernel, the service (root, nftables)
 
 What each does, and what came of it: docs/ordeal.md. Exit codes: 0 nothing was broken, 1 something was, 2 bad usage.
 """
@@ -96,6 +99,12 @@ def inject(given: argparse.Namespace) -> dict[str, Any]:
     return _counted(given, "faults", lambda _, left, counts: inject_module.run(first, counts, given.count - left))
 
 
+def books(given: argparse.Namespace) -> dict[str, Any]:
+    """Log, kernel and service over sessions of the real processes."""
+    progress = Progress("sessions", given.count, None)
+    return asdict(books_module.run(given.count, given.seed, progress.step))
+
+
 _Run = Callable[[int, int, Counter[str]], Iterator[int]]  # seed, how many, sums -> how many are done
 
 
@@ -116,7 +125,7 @@ def _counted(given: argparse.Namespace, what: str, run: _Run) -> dict[str, Any]:
     return {what: done, **progress.sums["counts"]}
 
 
-ORDEALS = {"crash": crash, "teeth": teeth, "kills": kills, "fuzz": fuzz, "inject": inject}
+ORDEALS = {"books": books, "crash": crash, "teeth": teeth, "kills": kills, "fuzz": fuzz, "inject": inject}
 
 
 def main() -> int:

@@ -157,39 +157,24 @@ async def deliver(outbox: Outbox, service: Service, notify: Notify) -> int:
     limit_s = service.longest_s(outbox.opened, ANSWER_S)
     try:
         async with asyncio.timeout(limit_s):
-            connection = await _open(service)
-            notify({"event": "connected", "url": service.place})
+            own = await _reached(service)
+            hand, whole = own.dup(), False  # a second hand on it, to ask the kernel at the end how much went out
             try:
-                sent = await _converse(connection, outbox, service, notify)
-                await connection.close()
-                return sent
+                connection = await _open(service, own)
+                try:
+                    notify({"event": "connected", "url": service.place})
+                    sent = await _converse(connection, outbox, service, notify)
+                    await connection.close()
+                    whole = connection.close_code == NORMAL_CLOSURE
+                    return sent
+                finally:
+                    connection.transport.abort()  # closed already, unless something failed: then without a goodbye
             finally:
-                connection.transport.abort()  # closed already, unless something failed: then without a goodbye
-                notify({"event": "tcp", "bytes": connection.counted()})
+                notify({"event": "tcp", "bytes": payload_sent(hand, whole=whole)})
     except TimeoutError as error:
         raise SessionFailed(f"{service.place}: the service did not keep up within {limit_s:.0f} s") from error
     except ConnectionClosed as error:
         raise SessionFailed(f"{service.place}: the connection broke: {plain(str(error))}") from error
-
-
-class _Counted(ClientConnection):
-    """Keeps a second hand on its socket, to ask the kernel at the end how much went out over it."""
-
-    _socket: socket.socket | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._socket = transport.get_extra_info("socket").dup()
-
-    def counted(self) -> int:
-        """TCP payload sent, without what was sent twice (TCP_INFO). Once, when the connection is over; closes it.
-
-        What a broken connection still held is dropped, not sent behind the count.
-        """
-        if self._socket is None:
-            return 0
-        own, self._socket = self._socket, None
-        return payload_sent(own, whole=self.close_code == NORMAL_CLOSURE)
 
 
 def payload_sent(own: socket.socket, *, whole: bool) -> int:
@@ -214,11 +199,38 @@ class _Straight(connect):
         return exc
 
 
-async def _open(service: Service) -> _Counted:
-    """The connection, ready to send; raises `SessionFailed`."""
+async def _reached(service: Service) -> socket.socket:
+    """TCP to the first of the service's addresses that answers; raises `SessionFailed`."""
+    loop, uri, failure = asyncio.get_running_loop(), parse_uri(service.url), OSError("its name has no address")
     try:
-        connection = await _Straight(
+        async with asyncio.timeout(service.connect_s):
+            for family, kind, protocol, _, address in await loop.getaddrinfo(
+                uri.host, uri.port, type=socket.SOCK_STREAM
+            ):
+                own = socket.socket(family, kind, protocol)
+                try:
+                    own.setblocking(False)
+                    await loop.sock_connect(own, address)
+                    return own
+                except OSError as error:
+                    own.close()
+                    failure = error
+                except BaseException:
+                    own.close()
+                    raise
+            raise failure
+    except TimeoutError as error:
+        raise SessionFailed(f"{service.place}: no connection within {service.connect_s:g} s") from error
+    except OSError as error:
+        raise SessionFailed(f"{service.place}: cannot connect: {plain(str(error))}") from error
+
+
+async def _open(service: Service, own: socket.socket) -> ClientConnection:
+    """The connection, ready to send; closes `own` and raises `SessionFailed` when there is none."""
+    try:
+        return await _Straight(
             service.url,
+            sock=own,
             additional_headers={"Authorization": f"Bearer {service.token}"} if service.token else None,
             user_agent_header=f"wakeword/{__version__}",
             compression=None,  # audio does not shrink, and lengths would no longer be the evidence's
@@ -228,11 +240,7 @@ async def _open(service: Service) -> _Counted:
             close_timeout=1,
             max_size=REPLY_MAX_BYTES,
             ssl=service.tls,
-            create_connection=_Counted,
         )
-        if not isinstance(connection, _Counted):
-            raise AssertionError("websockets made another connection than it was told to")
-        return connection
     except InvalidStatus as error:
         status = error.response.status_code
         hint = {401: " (is the token right?)", 403: " (is the token right?)", 404: " (is the path right?)"}
