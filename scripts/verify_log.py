@@ -402,6 +402,8 @@ class Log:
     def add(self, count):
         """Bytes that a session passed, or may have passed."""
         self.passed = None if self.passed is None else self.passed + count
+        self.meter(count)
+    def meter(self, count):
         for meter in self.meters.values():
             meter[1], meter[2] = meter[1] + count, meter[2] + 1
     def on_policy(self, r):
@@ -476,6 +478,9 @@ class Log:
     def on_stop(self, r):
         if self.open:
             self.find("I8", self.where, "stops while a session is open")
+    def on_stats(self, r):
+        if r["bytes"]:
+            self.meter(r["bytes"])
     def on_kcount(self, r):
         old, passed, sessions = self.meters.get(r["gen"], (None, 0, 0))
         self.meters[r["gen"]] = [r, 0, 0]

@@ -14,6 +14,7 @@ from wakeword.clerk import (
     UNSTEADY_MS,
     Clerk,
     Ration,
+    Reports,
 )
 from wakeword.evidence.record import EVERY, MAX_WHOLE, Record, problem
 from wakeword.messages import FrameError, Tick
@@ -24,7 +25,7 @@ T0 = 10_000_000
 
 @pytest.fixture
 def clerk() -> Clerk:
-    return Clerk(T0, "nft", stats=True)
+    return Clerk(T0, "nft", Reports(epsilon=1_000, budget=2_500, every_days=7))
 
 
 def take(clerk: Clerk, notice: Notice, at_ms: int = T0, *, idle: bool = True) -> list[Record]:
@@ -107,15 +108,45 @@ def test_consent_and_what_was_kept(clerk: Clerk) -> None:
     assert (later["why"], later["kept"]) == ("forgotten", 21 * 5 + 1)
 
 
+def report(day: int, epsilon: int = 1_000) -> Stats:
+    return Stats(day, 3, -4, 5, -6, epsilon, 0)
+
+
 def test_one_report_a_day_and_only_by_consent(clerk: Clerk) -> None:
-    stats = Stats(20_000, 3, -4, 5, -6, 1_000, 2_000)
-    [record] = take(clerk, stats)
-    assert (record["day"], record["cand"], record["eps"], record["bytes"]) == (20_000, -4, 1_000, 36)
+    [record] = take(clerk, report(20_000))
+    assert (record["day"], record["cand"], record["eps"], record["spent"]) == (20_000, -4, 1_000, 1_000)
+    assert record["bytes"] == len(b'{"cancel":-6,"cand":-4,"day":20000,"eps":1000,"rej":5,"v":1,"wakes":3}')
     with pytest.raises(FrameError, match="second one"):
-        take(clerk, stats, T0 + 20 * HOUR_MS - 1)
-    assert take(clerk, stats, T0 + 20 * HOUR_MS)
+        take(clerk, report(20_007), T0 + 20 * HOUR_MS - 1)
+    assert take(clerk, report(20_007), T0 + 20 * HOUR_MS)
     with pytest.raises(FrameError, match="nobody consented"):
-        take(Clerk(T0), stats)
+        take(Clerk(T0), report(20_000))
+    with pytest.raises(FrameError, match="nobody consented"):
+        take(clerk, report(20_014, epsilon=2_000), T0 + 40 * HOUR_MS)
+
+
+def test_of_seven_days_one_is_reported(clerk: Clerk) -> None:
+    told = [take(clerk, report(20_000 + day), T0 + 24 * day * HOUR_MS) for day in range(9)]
+    assert [bool(records) for records in told] == [True, *[False] * 6, True, False]
+
+
+def test_a_spent_budget_ends_reporting_and_says_so(clerk: Clerk) -> None:
+    told = [take(clerk, report(20_000 + 7 * turn), T0 + 168 * turn * HOUR_MS) for turn in range(4)]
+    assert [(record["bytes"] > 0, record["day"], record["spent"]) for [record] in told] == [
+        (True, 20_000, 1_000), (True, 20_007, 2_000), (False, 20_007, 2_000), (False, 20_007, 2_000),
+    ]  # fmt: skip
+    assert [told[2][0][name] for name in ("wakes", "cand", "rej", "cancel")] == [0, 0, 0, 0]
+
+
+def test_what_was_spent_is_said_again_at_each_start(clerk: Clerk) -> None:
+    assert clerk.start_records()[-1]["k"] == "kcount"
+    take(clerk, report(20_000))
+    repeated = clerk.start_records()[-1]
+    assert [repeated[name] for name in ("k", "day", "eps", "spent", "bytes")] == ["stats", 20_000, 1_000, 1_000, 0]
+    withdrawn = Clerk(T0, reports=Reports(day=20_000, cost=1_000, spent=1_000))
+    assert withdrawn.start_records()[-1] == repeated
+    with pytest.raises(FrameError, match="nobody consented"):
+        take(withdrawn, report(20_007))
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_word_may_have_its_own_point_and_thresholds(write: Writer) -> None:
         (
             "xyz: 1\n",
             1,
-            r"unknown key 'xyz' \(known: words, source, session, uplink, evidence, policy, status, mute_\w+",
+            r"unknown key 'xyz' \(known: words, source, session, uplink, evidence, policy, status, fleet, mute_\w+",
         ),
         ("session:\n  cap_ms: soon\n", 2, "session.cap_ms: input should be a valid integer, not 'soon'"),
         ("session:\n  cap_ms: '9000'\n", 2, "session.cap_ms: input should be a valid integer, not '9000'"),

@@ -11,7 +11,7 @@ from evidence_room import M1, M2, HandClock, Room, policy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wakeword.clerk import Clerk
+from wakeword.clerk import Clerk, Reports
 from wakeword.evidence.record import Record
 from wakeword.evidence.store import Evidence
 from wakeword.messages import (
@@ -146,7 +146,7 @@ def desk(room: Room) -> Desk:
 def make_desk(room: Room, **rules: int | str) -> Desk:
     evidence = room.start(**rules)  # type: ignore[arg-type]  # rules of a policy
     outside = HandOutside(room.clock)
-    clerk = Clerk(room.clock.boot_ms(), "nft", stats=True)
+    clerk = Clerk(room.clock.boot_ms(), "nft", Reports(6, 600))
     return Desk(room, evidence, outside, Gate(evidence, outside, policy(**rules), clerk))
 
 
@@ -311,15 +311,24 @@ def test_silence_is_told_as_a_gap_unless_it_was_muted(desk: Desk) -> None:
 
 
 def test_a_report_is_written_down_and_then_passed_on_as_it_is(desk: Desk) -> None:
-    stats = Stats(20_000, 3, -4, 5, -6, 1_000, 2_000)
+    stats = Stats(20_000, 3, -4, 5, -6, 6, 0)
     desk.gate.hear(HELLO)
     desk.outside.uplink_alive = False
     desk.gate.hear(stats)
     assert (desk.last()["k"], desk.outside.uploaded) == ("stats", [])
     desk.room.clock.turn(86_400_000)
     desk.outside.uplink_alive = True
-    desk.gate.hear(stats)
-    assert desk.outside.uploaded == [stats]
+    desk.gate.hear(replace(stats, day=20_001))
+    assert desk.outside.uploaded == [replace(stats, day=20_001)]
+
+
+def test_a_report_that_the_budget_does_not_cover_is_written_down_and_not_passed_on(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    for day in range(101):
+        desk.gate.hear(Stats(20_000 + day, 3, -4, 5, -6, 6, 0))
+        desk.room.clock.turn(86_400_000)
+    assert [desk.last()[name] for name in ("k", "day", "spent", "bytes")] == ["stats", 20_099, 600, 0]
+    assert len(desk.outside.uploaded) == 100
 
 
 def test_a_meter_that_ends_is_told_and_nothing_latches(desk: Desk) -> None:

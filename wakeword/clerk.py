@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from wakeword.evidence.record import MAX_WHOLE, Record
-from wakeword.messages import HEADER, FrameError, Tick
+from wakeword.messages import FrameError, Tick
 from wakeword.notices import (
     Ailment,
     Collect,
@@ -58,13 +59,37 @@ class Ration:
         return True
 
 
+@dataclass
+class Reports:
+    """What may be reported to the maker, and what was: the account of it is the evidence's, so no file can reset it.
+
+    All epsilons are thousandths. What a start's records repeat outlives the pruning of those that said it first.
+    """
+
+    epsilon: int = 0  # that each costs; 0: nobody consented
+    budget: int = 0
+    every_days: int = 1
+    day: int = 0  # of the last one
+    cost: int = 0  # of the last one; 0: there was none
+    spent: int = 0
+
+    def due(self, day: int) -> bool:
+        """Long enough after the last one."""
+        return not self.cost or day >= self.day + self.every_days
+
+    def standing(self) -> Record:
+        """What was spent so far, as a record of a report that is not sent."""
+        none: Record = dict.fromkeys(("wakes", "cand", "rej", "cancel", "bytes"), 0)
+        return none | {"k": "stats", "day": self.day, "eps": self.cost, "spent": self.spent}
+
+
 class Clerk:
     """Counts, and turns notices into records: at most those that are returned, to be committed by the gate."""
 
-    def __init__(self, now_ms: int, source: str = "own", *, stats: bool = False) -> None:
-        """`source`: who counts the uplink's bytes (none, own, nft, bpf); `stats`: may reports be sent at all."""
+    def __init__(self, now_ms: int, source: str = "own", reports: Reports | None = None) -> None:
+        """`source`: who counts the uplink's bytes (none, own, nft, bpf); `reports`: None for no reports at all."""
         self.denied = 0
-        self._source, self._stats_allowed, self._stats_ms = source, stats, now_ms - STATS_EVERY_MS
+        self._source, self._reports, self._stats_ms = source, reports or Reports(), now_ms - STATS_EVERY_MS
         self._sums: Counter[str] = Counter()  # since the last beat or tally
         self._tally_ms = self._heard_ms = now_ms
         self._walled: set[str] = set()
@@ -138,21 +163,29 @@ class Clerk:
         return [{"k": "collect", "why": Collecting(collect.why).name.lower(), "until": collect.until_s, "kept": kept}]
 
     def _stats(self, stats: Stats, now_ms: int, _: bool) -> list[Record]:
-        if not self._stats_allowed or now_ms - self._stats_ms < STATS_EVERY_MS:
+        """The report's record; with `bytes` 0 when it must not be sent, none when it need not be yet."""
+        reports = self._reports
+        if stats.epsilon != reports.epsilon or now_ms - self._stats_ms < STATS_EVERY_MS:
             raise FrameError("state", "a report that nobody consented to, or a second one of the day")
         self._stats_ms = now_ms
-        names = ("day", "wakes", "cand", "rej", "cancel", "eps", "spent")
-        sent = HEADER.size + stats.SIZES[1]
-        record: Record = {"k": "stats", "bytes": sent}
-        return [record | dict(zip(names, stats.values(), strict=True))]
+        if not reports.due(stats.day):
+            return []
+        if reports.spent + stats.epsilon > reports.budget:
+            return [reports.standing()] if reports.cost else []
+        reports.day, reports.cost, reports.spent = stats.day, stats.epsilon, reports.spent + stats.epsilon
+        names = ("day", "wakes", "cand", "rej", "cancel", "eps")
+        record: Record = {"k": "stats", "spent": reports.spent, "bytes": len(stats.body())}
+        return [record | dict(zip(names, stats.values()[:-1], strict=True))]
 
     # --- the uplink's bytes ---------------------------------------------------------------------------------------
 
     def start_records(self) -> list[Record]:
-        """Who counts, and where the uplink's own count begins."""
+        """Who counts, where the uplink's own count begins, and what reports have cost so far."""
         kernel = self._source in KERNEL
         records: list[Record] = [{"k": "meter", "src": self._source, "eg": kernel, "uq": self._source != "none"}]
-        return records if self._source == "none" else [*records, self._own()]
+        if self._source != "none":
+            records.append(self._own())
+        return [*records, self._reports.standing()] if self._reports.cost else records
 
     def announced(self, session_id: int) -> None:
         """The uplink was told of a session: it owes a `Sent`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,9 +22,10 @@ from pydantic_core import ErrorDetails
 
 from wakeword.errors import ConfigError
 from wakeword.messages import MAX_WINDOW_BYTES
+from wakeword.sections import Key as Key  # noqa: PLC0414  who has a configuration names its keys
+from wakeword.sections import scalar, values_of
 
 PREFIX = "WAKEWORD_"
-Key = tuple[str, ...]
 BYTES_PER_MS = 32  # 16 kHz, 16 bits
 
 
@@ -115,6 +116,16 @@ class Status(_Section):
     metrics: str = Field(default="", pattern=r"^$|^unix:/.{1,106}$|^(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$")
 
 
+class Fleet(_Section):
+    """Noisy counts for the maker, by consent: docs/fleet.md."""
+
+    consent: bool = False
+    url: str = Field(default="", pattern=r"^$|^https?://[^\s/]+(/\S*)?$")
+    epsilon: float = Field(default=1.0, ge=0.01, le=10.0)
+    budget: float = Field(default=12.0, ge=0.01, le=1_000.0)
+    every_days: int = Field(default=7, ge=1, le=365)
+
+
 class Config(_Section):
     """All of it. `configs/default.yaml` says what each key means; a test holds the two equal."""
 
@@ -125,6 +136,7 @@ class Config(_Section):
     evidence: Evidence = Evidence()
     policy: Policy = Policy()
     status: Status = Status()
+    fleet: Fleet = Fleet()
     mute_file: str = ""
 
 
@@ -195,79 +207,6 @@ def leaves(config: Config) -> list[tuple[Key, object]]:
     return found
 
 
-def values_of(path: Path) -> tuple[dict[Key, object], dict[Key, str]]:
-    """Values of a YAML file of sections, and the `file:line` of each. Raises `ConfigError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ConfigError("anchors and aliases are not used here", where=str(path))
-        node = yaml.compose(text, yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("not UTF-8", where=str(path)) from error
-    except yaml.MarkedYAMLError as error:
-        place = f"{path}:{error.problem_mark.line + 1}" if error.problem_mark else str(path)
-        raise ConfigError(f"not YAML: {error.problem or error.context}", where=place) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}", where=str(path)) from error
-    values: dict[Key, object] = {}
-    origins: dict[Key, str] = {}
-    if node is not None:
-        for (name, line), value in _entries(node, path):
-            origins[(name,)] = f"{path}:{line}"
-            if isinstance(value, yaml.MappingNode):
-                for (inner, inner_line), given in _entries(value, path):
-                    values[(name, inner)] = _plain(given, path)
-                    origins[(name, inner)] = f"{path}:{inner_line}"
-            elif not _empty(value):  # empty: a section all of whose keys are commented out
-                values[(name,)] = _plain(value, path)
-    return values, origins
-
-
-def _entries(node: yaml.Node, path: Path) -> list[tuple[tuple[str, int], yaml.Node]]:
-    """The keys of a mapping, each with its line, and their nodes."""
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError("a mapping of keys to values is expected", where=f"{path}:{node.start_mark.line + 1}")
-    seen: dict[str, int] = {}
-    found = []
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        name = str(key.value)
-        if name in seen:
-            first = f"first: line {seen[name]}"
-            raise ConfigError(f"key {name!r} stands here twice", where=f"{path}:{line}", hint=first)
-        seen[name] = line
-        found.append(((name, line), value))
-    return found
-
-
-def _plain(node: yaml.Node, path: Path) -> object:
-    """What the node says, as YAML's own types."""
-    if isinstance(node, yaml.MappingNode):
-        return {name: _plain(value, path) for (name, _), value in _entries(node, path)}
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, path) for item in node.value]
-    return _scalar(node.value) if _unquoted(node) else node.value
-
-
-def _scalar(text: str) -> object:
-    """A plain scalar by YAML's rules: 5 is a number, true a truth, the rest text."""
-    try:
-        value: object = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return value if isinstance(value, bool | int | float | None) else text
-
-
-def _empty(node: yaml.Node) -> bool:
-    return _unquoted(node) and node.value in ("", "~", "null")
-
-
-def _unquoted(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None
-
-
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Key, object]]:
     """`WAKEWORD_SECTION__KEY`. Other names that begin so are left alone unless they can only be meant for us."""
     found: dict[str, tuple[Key, object]] = {}
@@ -280,7 +219,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Key, ob
             raise ConfigError("a whole section", where=f"environment {name}", hint=hint)
         text = environment[name]
         listed = key == ("words",) and text.lstrip().startswith("[")
-        found[name] = (key, yaml.safe_load(text) if listed else _scalar(text) if text else "")
+        found[name] = (key, yaml.safe_load(text) if listed else scalar(text) if text else "")
     return found
 
 
@@ -318,6 +257,7 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
     "stage1_model": ("a stage 1 of another program", "openwakeword:/path/of/a/head.onnx"),
+    "fleet.url": ("an address for reports", "https://HOST/PATH"),
     "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }
@@ -328,14 +268,18 @@ def _what(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return f"unknown key {detail['loc'][-1]!r}"
     if detail["type"] == "string_pattern_mismatch":
-        return f"{dotted}: not {_PATTERNS[str(detail['loc'][-1])][0]}: {detail['input']!r}"
+        return f"{dotted}: not {_pattern(dotted)[0]}: {detail['input']!r}"
     message = detail["msg"]
     return f"{dotted}: {message[0].lower()}{message[1:]}, not {detail['input']!r}"
 
 
+def _pattern(dotted: str) -> tuple[str, str]:
+    return _PATTERNS.get(dotted) or _PATTERNS[dotted.rpartition(".")[2]]
+
+
 def _nearest(detail: ErrorDetails, root: type[BaseModel]) -> str:
     if detail["type"] == "string_pattern_mismatch":
-        return _PATTERNS[str(detail["loc"][-1])][1]
+        return _pattern(".".join(str(part) for part in detail["loc"]))[1]
     if detail["type"] != "extra_forbidden":
         return ""
     *parents, unknown = (str(part) for part in detail["loc"])
@@ -380,9 +324,21 @@ def _check_pairs(config: Config, origins: Mapping[Key, str]) -> None:
     if uplink.token_file and uplink.url.startswith("ws://") and not _loopback(uplink.url):
         what = "uplink.token_file with a ws:// address would send the token readable to all"
         raise wrong(what, ("uplink", "url"), ("uplink", "token_file"), hint="use wss://")
+    _check_fleet(config.fleet, wrong)
     models = [word.model for word in config.words]
     if len(set(models)) != len(models):
         raise wrong(f"words: {max(models, key=models.count)!r} stands there twice", ("words",))
+
+
+def _check_fleet(fleet: Fleet, wrong: Callable[..., ConfigError]) -> None:
+    consent, url = ("fleet", "consent"), ("fleet", "url")
+    if fleet.consent and not fleet.url:
+        raise wrong("fleet.consent without fleet.url: to whom?", consent, hint="https://…, as the maker names it")
+    if fleet.url.startswith("http://") and not _loopback(fleet.url):
+        raise wrong("fleet.url without encryption", url, hint="use https://")
+    if fleet.epsilon > fleet.budget:
+        what = f"fleet.epsilon {fleet.epsilon:g} is above fleet.budget {fleet.budget:g}: not one report could be sent"
+        raise wrong(what, ("fleet", "epsilon"), ("fleet", "budget"))
 
 
 def _loopback(url: str) -> bool:

@@ -22,8 +22,9 @@ from pathlib import Path
 from types import FrameType
 
 from wakeword import forbidden, sandbox, selftest
-from wakeword.clerk import Clerk, walls_record
+from wakeword.clerk import Clerk, Reports, walls_record
 from wakeword.errors import CHECK_FAILED, USAGE, ConfigError, WakewordError
+from wakeword.evidence.account import Account
 from wakeword.evidence.clock import Clock
 from wakeword.evidence.record import KINDS, Record
 from wakeword.evidence.retention import Retention
@@ -75,6 +76,12 @@ def policy_of(settings: GateSettings) -> Policy:
         beat_ms=settings.beat_ms,
         file=settings.config_sha256,
     )
+
+
+def reports_of(settings: GateSettings, account: Account) -> Reports:
+    """What the settings permit to be reported, and what the log says was."""
+    past = (account.stats_day, account.stats_eps, account.stats_spent)
+    return Reports(settings.stats_epsilon, settings.stats_budget, settings.stats_days, *past)
 
 
 def causes(settings: GateSettings) -> list[Record]:
@@ -216,7 +223,7 @@ def run(settings: GateSettings) -> int:
     build_walls(settings)
     proven, walls = prove(policy)
     pipes, stopping = Pipes(settings), Stopping()
-    clerk = Clerk(pipes.now_ms(), settings.meter, stats=settings.stats)
+    clerk = Clerk(pipes.now_ms(), settings.meter, reports_of(settings, evidence.account))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping.ask)
     evidence.start(StartFacts(policy, code, proven, pipes.muted(), (walls, *clerk.start_records(), *ended)))

@@ -24,6 +24,7 @@ import sys
 import time
 from types import FrameType
 
+from wakeword.daily.day import Days
 from wakeword.errors import UNREADABLE
 from wakeword.events import RATE_HZ
 from wakeword.hold import HoldPipe
@@ -67,7 +68,8 @@ class Hearing:
         stage2 = set_digest([model.stage2_sha256 for model in models])
         self._detector = Detector(models, points)
         hashes = (bytes.fromhex(stage1), bytes.fromhex(stage2))
-        self._listener = Listener(self._detector, self._gate, status, settings.session, hashes, settings.lag_ms)
+        days = _days(settings)
+        self._listener = Listener(self._detector, self._gate, status, settings.session, hashes, settings.lag_ms, days)
         self._turns = 0  # of the loop: the watchdog looks at them
         self._heard_at_ping = -1
 
@@ -215,3 +217,11 @@ class Hearing:
         with contextlib.suppress(GateLostError):
             self._gate.send(Trouble(Ailment.STALLED))  # the loop's thread is not in there: it hangs elsewhere
         os._exit(UNREADABLE)
+
+
+def _days(settings: ListenSettings) -> Days | None:
+    """By consent alone: the noise's library is 30 MB in memory."""
+    if not settings.stats_epsilon:
+        return None
+    mechanism = importlib.import_module("wakeword.daily.mechanism").Mechanism(settings.stats_epsilon)
+    return Days(settings.stats_epsilon, mechanism.release, settings.stats_day_s)

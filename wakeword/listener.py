@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.daily.day import Days
 from wakeword.events import RATE_HZ, Candidate, Event, Verdict
-from wakeword.messages import MAX_PCM_BYTES, MAX_TICK_FRAMES, Answer, Audio, End, Hello, State, Tick, Wake
+from wakeword.messages import MAX_PCM_BYTES, MAX_TICK_FRAMES, Answer, Audio, End, Hello, Reason, State, Tick, Wake
 from wakeword.pipeline.pipeline import RING_SAMPLES, Detector
 from wakeword.pipeline.session import Session
 from wakeword.pipeline.voice import UNIT_SAMPLES
@@ -56,10 +57,12 @@ class Listener:
         session: SessionSettings,
         models: tuple[bytes, bytes],
         lag_ms: int = 400,
+        days: Days | None = None,
     ) -> None:
         self._detector, self._gate, self._status = detector, gate, status
         self._settings, self._models, self._lag_ms = session, models, lag_ms
         self._live: _Live | None = None
+        self._days = days  # None: nobody is reported anything
         self.speaking = False  # somebody is, or was until a moment ago
         self._held_until: int | None = None  # the sample at which a hold ends
         self._level_s = -QUIET_LEVEL_S
@@ -124,6 +127,8 @@ class Listener:
         ticks = self._ticks.due(time.monotonic(), now=last)
         for tick in ticks:
             self._gate.send(tick)
+        if ticks and self._days and not self._live and (report := self._days.due(time.time())):
+            self._gate.send(report)
         if ticks and (self.speaking or time.monotonic() - self._level_s >= QUIET_LEVEL_S):
             self._level_s = time.monotonic()
             self._report_level()
@@ -139,6 +144,8 @@ class Listener:
     def answer(self, answer: State) -> None:
         """The gate denied or closed something. What it says about a session that is over already is no news."""
         if self._live and answer.wake_id == self._live.wake_id and answer.answer is not Answer.GRANTED:
+            if self._days and answer.reason is Reason.STOP:
+                self._days.ended(_boot_ms() - answer.wake_id)
             self._end()
 
     def end_sound(self) -> None:
@@ -161,15 +168,21 @@ class Listener:
     def _take(self, event: Event, arrived_s: float) -> None:
         if isinstance(event, Candidate):
             self._ticks.candidates += 1
+            self._add("cand")
             self._report("candidate", event)
         elif isinstance(event, Verdict):
             self._ticks.rejected += not event.accepted
+            self._add("wakes" if event.accepted else "rej")
             lag_ms = max(0, round(1000 * (time.monotonic() - arrived_s)))
             self._report("wake" if event.accepted else "reject", event.candidate, event, lag_ms)
             if event.accepted and not self._live:
                 self._wake(event, lag_ms)
         else:
             self.speaking = event.speaking
+
+    def _add(self, name: str) -> None:
+        if self._days:
+            self._days.count(name)
 
     def _wake(self, verdict: Verdict, lag_ms: int) -> None:
         """Both stages agree: rest, and ask the gate. Not when it would find that too late, as after a standstill."""
@@ -178,7 +191,7 @@ class Listener:
             self._status.write("late", word=candidate.word, lag_ms=lag_ms)
             return
         window = self._detector.ring.read(verdict.segment_start, decided)
-        self._last_wake_id = max(self._last_wake_id + 1, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+        self._last_wake_id = max(self._last_wake_id + 1, _boot_ms())
         self._detector.rest()
         cap = decided + self._settings.cap_ms * RATE_HZ // 1000
         self._live = _Live(self._last_wake_id, cap, decided, Session(self._settings, decided))
@@ -268,6 +281,10 @@ class _Ticks:
             self.candidates = self.rejected = self.holds = 0
             self._last_s = now_s
         return ticks
+
+
+def _boot_ms() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 def _short(score: float | None) -> float | None:

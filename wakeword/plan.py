@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from wakeword.config import BYTES_PER_MS, Config, Word
+from wakeword.daily.mechanism import check_installed
 from wakeword.errors import ConfigError
 from wakeword.model import Model, load, point_of, set_digest
 from wakeword.peers import check, replaced
@@ -36,6 +37,8 @@ def make_plan(
         hint = "set uplink.url or --url ws://HOST:PORT; to try it: `wakeword service`, then --url ws://127.0.0.1:8765"
         raise ConfigError("no service to send to is configured", where="uplink.url", hint=hint)
     where = places(config, environment)
+    if config.fleet.consent:
+        check_installed()
     models = [_model(word) for word in config.words]
     words = tuple(word_settings(model, word) for model, word in zip(models, config.words, strict=True))
     return Plan(
@@ -78,7 +81,10 @@ def _absolute(spec: str) -> str:
 def _listen(config: Config, where: Places, words: tuple[WordSettings, ...], source: SourceSettings) -> ListenSettings:
     session = SessionSettings(**config.session.model_dump())  # the same names: a test compares them
     mute, evidence = str(where.mute_file), str(where.evidence)
-    return ListenSettings(words, source, session, _NONE, _NONE, mute, evidence=evidence, lag_ms=config.policy.lag_ms)
+    return ListenSettings(
+        words, source, session, _NONE, _NONE, mute, evidence=evidence, lag_ms=config.policy.lag_ms,
+        stats_epsilon=_epsilon(config),
+    )  # fmt: skip
 
 
 def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models: list[Model]) -> GateSettings:
@@ -101,6 +107,9 @@ def _gate(config: Config, where: Places, words: tuple[WordSettings, ...], models
         beat_ms=config.evidence.heartbeat_ms,
         keep_days=config.evidence.keep_days,
         drop_days=config.evidence.drop_days,
+        stats_epsilon=_epsilon(config),
+        stats_budget=thousandths(config.fleet.budget),
+        stats_days=config.fleet.every_days,
         config_sha256=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
     )  # fmt: skip
 
@@ -117,6 +126,7 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
         connect_timeout_ms=uplink.connect_timeout_ms,
         language=uplink.language,
         receipts=str(where.receipts),
+        fleet_url=config.fleet.url if config.fleet.consent else "",
         evidence=str(where.evidence),
     )
 
@@ -124,3 +134,12 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
 def ppm(score: float) -> int:
     """[0, 1] -> whole millionths, downwards: a score is never made better than it is."""
     return int(score * 1_000_000)
+
+
+def thousandths(epsilon: float) -> int:
+    """Downwards: no report costs more, and no budget is more, than was consented to."""
+    return int(epsilon * 1_000 + 1e-6)
+
+
+def _epsilon(config: Config) -> int:
+    return thousandths(config.fleet.epsilon) if config.fleet.consent else 0

@@ -72,18 +72,24 @@ def causes(shown: str) -> Iterator[str]:
 def addresses(loaded: Config, resolv_conf: str) -> list[str]:
     """What the uplink may reach: the service's address, or those that the configuration names and the name servers.
 
-    [] for no limit: a service that is known by its name alone may be anywhere.
+    By consent the maker's too. [] for no limit: who is known by a name alone may be anywhere.
     """
-    host = urlsplit(loaded.uplink.url).hostname or ""
+    urls = [loaded.uplink.url, *([loaded.fleet.url] if loaded.fleet.consent else [])]
+    found = [_addresses(url, loaded.uplink.addresses, resolv_conf) for url in urls]
+    return list(dict.fromkeys(address for each in found for address in each)) if all(found) else []
+
+
+def _addresses(url: str, named: list[str], resolv_conf: str) -> list[str]:
+    host = urlsplit(url).hostname or ""
     try:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         if host == "localhost":
             return ["127.0.0.1", "::1"]
-    if not loaded.uplink.addresses:
+    if not named:
         return []
     servers = re.findall(r"^\s*nameserver\s+([0-9a-fA-F:.]+)", resolv_conf, re.MULTILINE)
-    return [*loaded.uplink.addresses, *servers]
+    return [*named, *servers]
 
 
 def sound_devices(device: str, cards: Path) -> list[str]:

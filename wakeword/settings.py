@@ -59,6 +59,8 @@ class ListenSettings:
     from_status: int | None = None  # holds (`hold.py`); None when nobody may ask for one
     lag_ms: int = 400  # the gate's policy: a wake decided later than this is not even asked for
     evidence: str = ""  # where it is: opened at the start, to show that this process cannot
+    stats_epsilon: int = 0  # thousandths that each day's report costs (`daily/day.py`); 0: nothing is counted for one
+    stats_day_s: int = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class GateSettings:
     drop_days: int = 1_095  # then these go too
     meter: str = "own"  # who counts the uplink's bytes: none, own (the uplink itself), nft or bpf (a meter)
     from_meter: int = -1
-    stats: bool = False  # may a day's counts be reported, with noise
+    stats_epsilon: int = 0  # thousandths that each report of a day's counts costs; 0: none may be sent
+    stats_budget: int = 0  # thousandths that all of them may
+    stats_days: int = 1  # of so many days one is reported
     ended: tuple[str, ...] = ()  # of the start before: "listen signal 9", "uplink exit 1", "gate watchdog 0"
     config_sha256: str = "0" * 64
     status: int | None = None
@@ -107,6 +111,7 @@ class UplinkSettings:
     receipts: str = ""  # folder for what the service signs; "" keeps nothing
     connect_timeout_ms: int = 3_000
     language: str = ""  # asked of a Wyoming server; "" leaves it to the server
+    fleet_url: str = ""  # who is sent the day's reports; "" is nobody
     evidence: str = ""  # as in ListenSettings
     status: int | None = None
     header: dict[str, str] = field(default_factory=dict)

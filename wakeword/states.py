@@ -170,17 +170,23 @@ class Gate:
         if silent_ms and not self.muted:
             self._log.commit([self._log.gap("listen", silent_ms)])
 
-    def _note(self, notice: Notice) -> None:
-        """Written down, within bounds; a day's report is passed on once it is."""
+    def _note(self, notice: Notice) -> list[Record]:
+        """Written down, within bounds: what was."""
         try:
             records = self._clerk.take(notice, self._outside.now_ms(), idle=self.session is None)
         except FrameError as error:
             self._fault(error.code, notice.TYPE)
-            return
+            return []
         if records:
             self._log.commit(records)
-        if isinstance(notice, Stats) and self._outside.uplink_alive:
-            self._outside.upload(notice, self._outside.now_ms() + self._policy.cap_ms)
+        return records
+
+    def _report(self, stats: Stats) -> None:
+        """A day's counts are passed on as they are, once the record that says so is on disk."""
+        for record in self._note(stats):
+            if record["bytes"] and self._outside.uplink_alive:
+                self._outside.upload(stats, self._outside.now_ms() + self._policy.cap_ms)
+            self._outside.report("stats", day=record["day"], spent=record["spent"], bytes=record["bytes"])
 
     def _consider(self, wake: Wake) -> None:
         """Grant, deny or find fault."""
@@ -361,7 +367,7 @@ class Gate:
 
 HEARING = (State.CLOSED, State.OPEN, State.DRAIN)  # listen has said Hello, and nothing is latched
 
-_Action = Callable[[Gate, Any], None]  # Any: each takes the message of its own row
+_Action = Callable[[Gate, Any], object]  # Any: each takes the message of its own row; what it returns is dropped
 
 TABLE: dict[tuple[State, type[Message]], _Action] = {
     (State.NEW, Hello): Gate._hello,
@@ -379,7 +385,7 @@ TABLE: dict[tuple[State, type[Message]], _Action] = {
     (State.DRAIN, End): Gate._drained_dry,
     (State.DRAIN, Stop): Gate._drop,
     **{(state, notice): Gate._note for state in HEARING for notice in (Walls, Trouble, Collect)},
-    **{(state, Stats): Gate._note for state in (State.CLOSED, State.DRAIN)},
+    **{(state, Stats): Gate._report for state in (State.CLOSED, State.DRAIN)},
     **{(state, notice): Gate._note for state in (State.NEW, *HEARING) for notice in (UplinkWalls, Sent, Count)},
     **{(state, Base): Gate._base for state in (State.NEW, *HEARING)},
     **{(State.LATCHED, kind): Gate._drop for kind in get_args(Message)},

@@ -5,7 +5,7 @@
 It has the network and two pipes. It has no sound device, no evidence, no file to write to, no program to run: walls
 (`sandbox.py`) leave it what Python, TLS and the resolver read. It believes the gate's frames, in their order, and
 nothing that a service says: a service can end a session, never start or lengthen one. Between sessions there is no
-connection, no look-up of a name, no keep-alive.
+connection, no look-up of a name, no keep-alive; but by consent, once in some days, one report (`service/fleet.py`).
 
 The gate's pipe is always drained, whatever the network does; what cannot be sent is dropped, reported on the status
 pipe, and the gate is asked to stop. Exit codes: 0 when the gate has ended, 1 when it sent what it must not, 2 for wrong
@@ -38,9 +38,10 @@ from wakeword.messages import (
     Upload,
     encode,
 )
-from wakeword.notices import Sent, UplinkWalls
+from wakeword.notices import Sent, Stats, UplinkWalls
 from wakeword.notify import Notifier
 from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
+from wakeword.service import fleet
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.receipts import Receipts
 from wakeword.service.websocket import Notify, Service, check_url, deliver, read_token, trust
@@ -55,13 +56,14 @@ LEAVE_S = 5.0  # for sessions that the gate has closed, once the gate has ended
 class Uplink:
     """The process's state: at most one session that the gate has open, and those still on their way."""
 
-    def __init__(self, settings: UplinkSettings, service: Service) -> None:
+    def __init__(self, settings: UplinkSettings, service: Service, maker: fleet.Maker | None = None) -> None:
         """Nothing is opened here."""
         self._from_gate, self._to_gate, self._service = settings.from_gate, settings.to_gate, service
         self._status = StatusLines(settings.status, "uplink")
         self._frames = FrameReader(GATE_TO_UPLINK)
         self._current: Outbox | None = None
         self._receipts, self._tcp_bytes = Receipts(settings.receipts), 0
+        self._maker, self._reporting = maker, set[asyncio.Task[None]]()
         self._on_the_way: dict[asyncio.Task[None], Outbox] = {}  # oldest first
         self._ended: asyncio.Future[None]
         self._deliver = delivery(service)
@@ -85,9 +87,9 @@ class Uplink:
             await self._leave()
         finally:
             loop.remove_reader(self._from_gate)
-            for task in self._on_the_way:
+            for task in (*self._on_the_way, *self._reporting):
                 task.cancel()
-            await asyncio.gather(*self._on_the_way, return_exceptions=True)
+            await asyncio.gather(*self._on_the_way, *self._reporting, return_exceptions=True)
 
     def _readable(self) -> None:
         """Take what the pipe holds."""
@@ -130,6 +132,10 @@ class Uplink:
             ):
                 outbox.close()
                 self._current = None
+            case Stats(), None if self._maker:
+                task = asyncio.create_task(self._report(self._maker, message.body()))
+                self._reporting.add(task)
+                task.add_done_callback(self._reporting.discard)
             case _:
                 raise FrameError("state", f"the gate sent {type(message).__name__} where it does not belong")
 
@@ -142,6 +148,14 @@ class Uplink:
         task = asyncio.create_task(self._session(self._current))
         self._on_the_way[task] = self._current
         task.add_done_callback(lambda done: self._on_the_way.pop(done, None))
+
+    async def _report(self, maker: fleet.Maker, body: bytes) -> None:
+        """A day's counts to the maker: once, whether it takes them or not."""
+        try:
+            self._tcp_bytes += await fleet.deliver(maker, body)
+            self._status.write("reported", bytes=len(body))
+        except SessionFailed as error:
+            self._status.write("error", what=f"no report: {error}")
 
     async def _session(self, outbox: Outbox) -> None:
         """Deliver one session and say what became of it."""
@@ -240,6 +254,7 @@ def main() -> int:
     try:
         settings = uplink_from_json(sys.argv[1])
         service, notifier = open_service(settings), Notifier()
+        maker = fleet.open_maker(settings.fleet_url, settings.ca_file, settings.connect_timeout_ms / 1000)
         tried = build_walls(settings)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         print(f"wakeword.uplink: not settings for this process: {error}", file=sys.stderr)
@@ -248,7 +263,7 @@ def main() -> int:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return error.exit_code
     try:
-        asyncio.run(Uplink(settings, service).run(UplinkWalls(**tried), notifier))
+        asyncio.run(Uplink(settings, service, maker).run(UplinkWalls(**tried), notifier))
     except FrameError as error:
         print(f"wakeword.uplink: {error}", file=sys.stderr)
         return CHECK_FAILED

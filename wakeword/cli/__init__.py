@@ -31,6 +31,7 @@ COMMANDS = {
     "service": "a local service that receives, saves and reports sessions",
     "wyoming": "a wake-word service for satellites and Home Assistant",
     "audit": "verify, show, report on or export an evidence log",
+    "fleet": "noisy daily counts of many speakers: estimate, simulate, attack",
     "train": "train the models of one or more words",
     "completion": "print a completion script for bash, zsh or tcsh",
 }

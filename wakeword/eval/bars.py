@@ -24,12 +24,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wakeword.config import first_error, nested, values_of
+from wakeword.config import first_error, nested
 from wakeword.errors import ConfigError
 from wakeword.eval.bounds import Frequency
 from wakeword.eval.figures import Word
 from wakeword.eval.groups import Column
 from wakeword.eval.tune import condition_weights
+from wakeword.sections import values_of
 
 Limit = Annotated[float, Field(ge=0, le=1)]
 Often = Annotated[float, Field(gt=0)]

@@ -29,6 +29,9 @@ class Account:
     last_t: int = 0
     last_w: int = 0
     clean: bool = False  # the newest record is a `stop`
+    stats_day: int = 0  # of the last report that was sent
+    stats_eps: int = 0  # what it cost; 0: there was none
+    stats_spent: int = 0  # what all of them did
 
     def take(self, record: Record) -> None:
         """Add one record (or a `cut` line, of which nothing is known)."""
@@ -77,3 +80,6 @@ class Account:
     def _close(self, record: Record) -> None:
         self.passed_bytes += int(record["bytes"])
         self.open_session = self.open_cap_bytes = 0
+
+    def _stats(self, record: Record) -> None:
+        self.stats_day, self.stats_eps, self.stats_spent = (int(record[name]) for name in ("day", "eps", "spent"))

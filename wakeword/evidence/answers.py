@@ -344,7 +344,7 @@ def _walls(asked: Asked) -> Said:
 
 
 def _consent(asked: Asked) -> Said:
-    reports, kept = asked.records("stats"), asked.records("collect")
+    reports, kept = [one for one in asked.records("stats") if one["bytes"]], asked.records("collect")
     if not reports and not kept:
         return NO, "No report of counts was sent and no candidate was kept, as far as recorded."
     sent = f"{_many(len(reports), 'daily report')} of noisy counts, {sum(int(one['bytes']) for one in reports):,} bytes"

@@ -230,6 +230,8 @@ def _collect(record: Record) -> str:
 def _stats(record: Record) -> str:
     day = moment(int(record["day"]) * DAY_S)[:10]
     budget = f"epsilon {int(record['eps']) / 1_000:g}, {int(record['spent']) / 1_000:g} spent so far"
+    if not record["bytes"]:
+        return f"no report was sent; the last was that of {day}: {budget}"
     return f"by consent, the noisy counts of {day} were reported: {record['bytes']} bytes, {budget}"
 
 

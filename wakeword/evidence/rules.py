@@ -301,6 +301,11 @@ class Rules:
         if self._open:
             self.report("I8", where, f"the gate stops while session {self._open.sid} is open")
 
+    def _on_stats(self, stats: Record, _: str) -> None:
+        """A report that was sent takes a connection, as a session does (I18)."""
+        if stats["bytes"]:
+            self._metered(int(stats["bytes"]))
+
     def _on_kcount(self, count: Record, where: str) -> None:
         """I18: by the kernel's own counts the uplink sent no more than the gate passed and transport costs."""
         meter = self._meters.get(str(count["gen"]))

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from wakeword.clerk import Clerk
+from wakeword.clerk import Clerk, Reports
 from wakeword.evidence.account import Account
 from wakeword.evidence.record import Record, problem
 from wakeword.messages import (
@@ -148,7 +148,8 @@ class Episode:
         self._draw, self._counts = draw, counts
         self._log = FuzzLog()
         self._outside = FuzzOutside(self._log)
-        clerk = Clerk(self._log.now[0], draw.choice(["own", *["nft"] * 20]), stats=draw.random() < 0.5)
+        reports = Reports(epsilon=6, budget=draw.choice([0, 6, 600]))
+        clerk = Clerk(self._log.now[0], draw.choice(["own", *["nft"] * 20]), reports)
         self._gate = Gate(self._log, self._outside, POLICY, clerk)
         self._outside.gate = self._gate
         self._readers = [FrameReader(kinds) for kinds in (LISTEN_TO_GATE, UPLINK_TO_GATE, METER_TO_GATE)]

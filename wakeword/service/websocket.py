@@ -109,8 +109,11 @@ def read_token(path: str) -> str:
 
 
 def trust(url: str, ca_file: str) -> ssl.SSLContext | None:
-    """How to verify a wss:// service: by `ca_file` alone if given, else the system's authorities. None for ws://."""
-    if not url.lower().startswith("wss:"):
+    """How to verify a wss:// or https:// service: by `ca_file` alone if given, else the system's authorities.
+
+    None for ws:// and http://.
+    """
+    if not url.lower().startswith(("wss:", "https:")):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default context would write SSLKEYLOGFILE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
