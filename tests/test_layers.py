@@ -17,7 +17,8 @@ ORDER = [
     "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox",
     "forbidden",
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
-    "model", "peers", "pipeline", "source", "replay", "daily", "togate", "listener", "hearing", "listen",
+    "model", "peers", "pipeline", "source", "replay", "daily", "togate",
+    "keep", "keeper", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
     "service", "uplink", "meter",
     "sections", "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare",
@@ -35,7 +36,7 @@ RESERVED = {
     "pydantic": {"config", "eval"}, "rich": {"bench", "cli", "demo", "display"},
     "yaml": {"bench", "config", "demo", "eval", "model", "sections", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
-    "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence"},
+    "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence", "keep"},
     "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip

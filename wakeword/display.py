@@ -33,11 +33,18 @@ def _fault(line: Line) -> str:
     return f"{line.get('from')}: fault: {line.get('what', line.get('code', 'unknown'))}"
 
 
+def _collect(line: Line) -> str:
+    how = {"on": "candidates are kept for tuning, by consent", "expired": "the consent to keep candidates has expired",
+           "forgotten": "kept candidates were forgotten"}  # fmt: skip
+    return how.get(str(line.get("why")), "")
+
+
 _BY_EVENT = {
     ("listen", "listening"): lambda line: f"listening to {line.get('source', 'the microphone')}",
     ("listen", "wake"): _verdict,
     ("listen", "reject"): _verdict,
     ("listen", "mute"): lambda line: "muted: the microphone is closed" if line.get("on") else "unmuted",
+    ("listen", "collect"): _collect,
     ("listen", "fault"): _fault,
     ("listen", "warning"): lambda line: str(line.get("what", "")),
     ("listen", "ended"): lambda line: f"the sound has ended after {line.get('at_s', 0):.1f} s",

@@ -28,6 +28,7 @@ from wakeword.daily.day import Days
 from wakeword.errors import UNREADABLE
 from wakeword.events import RATE_HZ
 from wakeword.hold import HoldPipe
+from wakeword.keep.tokeeper import ToKeeper
 from wakeword.listener import Listener
 from wakeword.model import Point, load, set_digest
 from wakeword.notices import Ailment, Notice, Trouble
@@ -70,6 +71,7 @@ class Hearing:
         hashes = (bytes.fromhex(stage1), bytes.fromhex(stage2))
         days = _days(settings)
         self._listener = Listener(self._detector, self._gate, status, settings.session, hashes, settings.lag_ms, days)
+        self._listener.keeper = ToKeeper(settings.collect, self._gate.send, status)
         self._turns = 0  # of the loop: the watchdog looks at them
         self._heard_at_ping = -1
 

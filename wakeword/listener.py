@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from wakeword.daily.day import Days
 from wakeword.events import RATE_HZ, Candidate, Event, Verdict
+from wakeword.keep.tokeeper import ToKeeper
 from wakeword.messages import MAX_PCM_BYTES, MAX_TICK_FRAMES, Answer, Audio, End, Hello, Reason, State, Tick, Wake
 from wakeword.pipeline.pipeline import RING_SAMPLES, Detector
 from wakeword.pipeline.session import Session
@@ -62,6 +63,7 @@ class Listener:
         self._detector, self._gate, self._status = detector, gate, status
         self._settings, self._models, self._lag_ms = session, models, lag_ms
         self._live: _Live | None = None
+        self.keeper: ToKeeper | None = None  # by consent alone
         self._days = days  # None: nobody is reported anything
         self.speaking = False  # somebody is, or was until a moment ago
         self._held_until: int | None = None  # the sample at which a hold ends
@@ -129,6 +131,8 @@ class Listener:
             self._gate.send(tick)
         if ticks and self._days and not self._live and (report := self._days.due(time.time())):
             self._gate.send(report)
+        if self.keeper:
+            self.keeper.tick(last=last)
         if ticks and (self.speaking or time.monotonic() - self._level_s >= QUIET_LEVEL_S):
             self._level_s = time.monotonic()
             self._report_level()
@@ -177,6 +181,8 @@ class Listener:
             self._report("wake" if event.accepted else "reject", event.candidate, event, lag_ms)
             if event.accepted and not self._live:
                 self._wake(event, lag_ms)
+            if self.keeper:
+                self.keeper.offer(event, self._detector)
         else:
             self.speaking = event.speaking
 

@@ -46,6 +46,25 @@ class SessionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentSettings:
+    """Candidates may be kept while this very file stands unchanged (`keep/consent.py`); seconds of the wall clock."""
+
+    file: str = ""
+    stamp: str = ""  # names the file as it was at the start
+    given_s: int = 0
+    until_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectSettings:
+    """What listen does about candidates kept for tuning: nothing, unless there is consent."""
+
+    consent: ConsentSettings = ConsentSettings()
+    to_keeper: int | None = None  # the pipe that takes them; None: none is kept
+    over: str = ""  # expired or forgotten since the last start: the evidence is to be told
+
+
+@dataclass(frozen=True, slots=True)
 class ListenSettings:
     """Process 1."""
 
@@ -59,6 +78,7 @@ class ListenSettings:
     from_status: int | None = None  # holds (`hold.py`); None when nobody may ask for one
     lag_ms: int = 400  # the gate's policy: a wake decided later than this is not even asked for
     evidence: str = ""  # where it is: opened at the start, to show that this process cannot
+    collect: CollectSettings = CollectSettings()
     stats_epsilon: int = 0  # thousandths that each day's report costs (`daily/day.py`); 0: nothing is counted for one
     stats_day_s: int = 86_400
 
@@ -128,6 +148,18 @@ class MeterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeeperSettings:
+    """The keeper, which runs only where there is consent."""
+
+    from_listen: int
+    folder: str
+    consent: ConsentSettings
+    public_key: str  # 64 hexadecimal digits: the clips are sealed to it
+    most_clips: int
+    evidence: str = ""  # as in ListenSettings
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSettings:
     """Process 4, which may be absent."""
 
@@ -137,7 +169,7 @@ class StatusSettings:
     metrics: str = ""  # unix:PATH or HOST:PORT; "" is none
 
 
-def to_json(settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | StatusSettings) -> str:
+def to_json(settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | KeeperSettings | StatusSettings) -> str:
     """The settings as one line for a process's command line."""
     return json.dumps(asdict(settings), sort_keys=True)
 
@@ -148,6 +180,8 @@ def listen_from_json(text: str) -> ListenSettings:
     given["words"] = tuple(WordSettings(**word) for word in given["words"])
     given["source"] = SourceSettings(**given["source"])
     given["session"] = SessionSettings(**given["session"])
+    collect: dict[str, Any] = given.get("collect", {})
+    given["collect"] = CollectSettings(**collect | {"consent": ConsentSettings(**collect.get("consent", {}))})
     return ListenSettings(**given)
 
 
@@ -164,6 +198,12 @@ def meter_from_json(text: str) -> MeterSettings:
     if settings.source not in ("nft", "bpf"):
         raise ValueError(f"a meter asks nft or bpf, not {settings.source!r}")
     return settings
+
+
+def keeper_from_json(text: str) -> KeeperSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    given: dict[str, Any] = json.loads(text)
+    return KeeperSettings(**given | {"consent": ConsentSettings(**given["consent"])})
 
 
 def status_from_json(text: str) -> StatusSettings:

@@ -133,8 +133,8 @@ class Supervisor:
             self._spawn(UPLINK, to_json(uplink), (to_uplink[0], from_uplink[1], status[UPLINK][1]))
             theirs = (to_gate[0], to_listen[1], to_uplink[1], from_uplink[0], status[GATE][1])
             self._spawn(GATE, to_json(gate), theirs)
-            holds = () if listen.from_status is None else (listen.from_status,)
-            self._spawn(LISTEN, to_json(listen), (to_gate[1], to_listen[0], status[LISTEN][1], *holds))
+            extra = [end for end in (listen.from_status, listen.collect.to_keeper) if end is not None]
+            self._spawn(LISTEN, to_json(listen), (to_gate[1], to_listen[0], status[LISTEN][1], *extra))
         finally:
             for end in (*to_gate, *to_listen, *to_uplink, *from_uplink, *(pipe[1] for pipe in status.values())):
                 os.close(end)

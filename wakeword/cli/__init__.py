@@ -22,6 +22,8 @@ COMMANDS = {
     "eval": "recordings through the same pipeline: misses, false accepts, tables, a report",
     "tune": "choose both thresholds on an evaluation, for a limit of false accepts or of misses",
     "explain": "why a recording woke the daemon or did not: in words, as a page, as a picture",
+    "collect": "keep candidates for tuning on this device, sealed, for a stated time: only with consent",
+    "forget": "end collect, and delete all that was kept",
     "devices": "list microphones with their level",
     "status": "how the daemon is",
     "monitor": "a live view of level, both scores and decisions",

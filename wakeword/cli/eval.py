@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from wakeword.eval.collected import Collected
     from wakeword.eval.run import Order, Outcome
     from wakeword.model import Model, Point
     from wakeword.settings import SessionSettings
@@ -26,6 +27,7 @@ EPILOG = """examples:
   wakeword eval --positives said.csv --negatives talk --word jarvis --point keen --out run2
   wakeword eval --positives said --noise noise --babble talk --snr 10 0 --rooms simulate --out run3
   wakeword eval --positives said --negatives talk --config wakeword.yaml --out run4
+  wakeword eval --collected ~/.local/state/wakeword/collected --key collect.key --negatives talk --out run6
   wakeword eval --positives said --negatives talk --dask tcp://10.0.0.7:8786 --out run5
 
 POSITIVES: folders named after a word (said/computer/*.wav) or a CSV with path,word,start_s,end_s,speaker,group_*.
@@ -41,6 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add, jobs = parser.add_argument, len(os.sched_getaffinity(0))
     add("--positives", nargs="+", default=[], metavar="P", help="folders named after a word, or manifests")
     add("--negatives", nargs="+", default=[], metavar="N", help="folders, recordings or manifests without the words")
+    add("--collected", default="", metavar="DIR", help="candidates that `wakeword collect` kept; needs --key")
+    add("--key", default="", metavar="FILE", help="the private key that opens them, in memory alone")
+    add("--labels", default="", metavar="FILE", help="clip,word: what is said in them (default: no word)")
     add("--out", type=Path, required=True, metavar="DIR", help="where the tables go")
     add_words(parser)
     add("--config", type=Path, metavar="FILE", help="words, thresholds and sessions as `wakeword run` reads them there")
@@ -105,7 +110,20 @@ def _order(given: argparse.Namespace) -> Order:
         jobs=given.jobs,
         dask=given.dask,
         command=tuple(sys.argv[1:]),
+        collected=_collected(given),
     )  # fmt: skip
+
+
+def _collected(given: argparse.Namespace) -> Collected | None:
+    from wakeword.eval.collected import Collected
+
+    if not given.collected:
+        if given.key or given.labels:
+            raise ConfigError("--key and --labels belong to --collected", where="--collected")
+        return None
+    if not given.key:
+        raise ConfigError("kept candidates are sealed", where="--key", hint="the private key's file")
+    return Collected(given.collected, given.key, given.labels)
 
 
 def _words(given: argparse.Namespace) -> tuple[list[Model], list[Point], SessionSettings]:

@@ -16,6 +16,8 @@ from wakeword import config
 from wakeword.config import Config
 from wakeword.display import described
 from wakeword.errors import ConfigError
+from wakeword.keep.consent import Shelf
+from wakeword.keep.start import Keeping
 from wakeword.lives import Lives
 from wakeword.onlookers import Onlookers
 from wakeword.places import absolute, places, prepare
@@ -78,12 +80,12 @@ def execute(given: argparse.Namespace) -> int:
     if given.print_config:
         print(loaded.text())
         return 0
-    with Onlookers(_status(loaded.config)) as onlookers:
-        return _live(given, options, onlookers)
+    with Onlookers(_status(loaded.config)) as onlookers, Keeping() as keeping:
+        return _live(given, options, onlookers, keeping)
 
 
-def _live(given: argparse.Namespace, options: dict[config.Key, object], onlookers: Onlookers) -> int:
-    lives = Lives(lambda: _plan(given, options, onlookers.hold))
+def _live(given: argparse.Namespace, options: dict[config.Key, object], onlookers: Onlookers, keeping: Keeping) -> int:
+    lives = Lives(lambda: _plan(given, options, onlookers.hold, keeping))
     plan, show = lives.plan, _print_json if given.json else _print_text
     if not given.json:
         print(f"words: {plan.uplink.word}   service: {plan.uplink.url}   evidence: {plan.gate.directory}", flush=True)
@@ -93,17 +95,21 @@ def _live(given: argparse.Namespace, options: dict[config.Key, object], onlooker
     for line in lives.lines():
         onlookers.tell(json.dumps(line).encode() + b"\n", line)
         show(line)
+        if keeping.look(line):
+            lives.reload()
     if lives.failure:
         print(f"wakeword: {lives.failure}", file=sys.stderr)
     return lives.exit_code
 
 
-def _plan(given: argparse.Namespace, options: dict[config.Key, object], hold: int | None) -> Plan:
+def _plan(given: argparse.Namespace, options: dict[config.Key, object], hold: int | None, keeping: Keeping) -> Plan:
     """What to start, read afresh. Raises `WakewordError`."""
     loaded = config.load(given.config, options).config
     plan = make_plan(loaded, _source(given, loaded))
-    prepare(places(loaded))
-    return replace(plan, listen=replace(plan.listen, from_status=hold))
+    where = places(loaded)
+    prepare(where)
+    collect = keeping.begin(Shelf(where.evidence.parent), str(where.evidence))
+    return replace(plan, listen=replace(plan.listen, from_status=hold, collect=collect))
 
 
 def _status(loaded: Config) -> StatusSettings:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,7 @@ class Entry:
     condition: str = "clean"
     speaker: str = ""
     groups: dict[str, str] = field(default_factory=dict)
+    private: bytes = field(default=b"", repr=False)  # opens it, where it is a sealed clip (`collected.py`)
 
 
 @dataclass
@@ -52,12 +53,18 @@ class Corpus:
     notes: list[str]
 
 
-def read(positives: Iterable[str], negatives: Iterable[str], words: Iterable[str]) -> Corpus:
-    """Everything that is said to be evaluated. Raises `ConfigError` naming file, line and remedy."""
+def read(
+    positives: Iterable[str], negatives: Iterable[str], words: Iterable[str], kept: Sequence[Entry] = ()
+) -> Corpus:
+    """Everything that is said to be evaluated, `kept` clips of a device last.
+
+    Raises `ConfigError` naming file, line and remedy.
+    """
     known = {plain(word): word for word in words}
     notes: list[str] = []
     entries = [entry for place in positives for entry in _positives(Path(place), known, notes)]
     entries += [entry for place in negatives for entry in _negatives(Path(place), known)]
+    entries += kept
     kinds: dict[str, str] = {}
     for entry in entries:
         if entry.path in kinds:
@@ -65,7 +72,7 @@ def read(positives: Iterable[str], negatives: Iterable[str], words: Iterable[str
             raise ConfigError(f"named more than once: {both}", where=entry.path)
         kinds[entry.path] = entry.kind
     if not entries:
-        raise ConfigError("no recordings", hint="--positives DIR, --negatives DIR, or both")
+        raise ConfigError("no recordings", hint="--positives DIR, --negatives DIR, --collected DIR")
     return Corpus(entries, notes)
 
 

@@ -16,6 +16,7 @@ import soundfile
 from wakeword.errors import ConfigError
 from wakeword.eval import mix
 from wakeword.eval.cache import Cache
+from wakeword.eval.collected import Sealed
 from wakeword.eval.corpus import Entry, recordings
 from wakeword.eval.mix import BABBLE, Condition
 from wakeword.eval.sounds import InCondition, Recording, Sound, digest_of, sha256_of
@@ -147,6 +148,9 @@ def _item(
         item.problem = (sha256.strerror or str(sha256)).lower()
         return item
     item.weight = Path(entry.path).stat().st_size
+    if entry.private:
+        item.sound = Sealed(entry.path, sha256, entry.private)
+        return item
     recording = Recording(entry.path, sha256, channel)
     places = tuple((one.start_s, one.end_s) for one in entry.said if one.start_s is not None and one.end_s is not None)
     item.sound = InCondition(recording, condition, digest, places) if mixed else recording

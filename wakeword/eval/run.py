@@ -21,6 +21,7 @@ import wakeword
 from wakeword.errors import ConfigError
 from wakeword.eval import cluster, corpus, tables, work
 from wakeword.eval.cache import LIBRARIES, Cache, Result, identity, key_of, version
+from wakeword.eval.collected import Collected, Sealed, entries
 from wakeword.eval.decide import decide
 from wakeword.eval.items import Item, Surroundings, conditions, items
 from wakeword.eval.match import TOLERANCE_S
@@ -52,6 +53,7 @@ class Order:
     channel: int | None = None
     jobs: int = 1
     dask: str = ""
+    collected: Collected | None = None
     command: tuple[str, ...] = ()  # as it was given, for the record
 
 
@@ -75,18 +77,26 @@ def evaluate(order: Order, progress: Progress) -> Outcome:
     except OSError as error:
         raise ConfigError((error.strerror or str(error)).lower(), where=str(order.out)) from error
     (order.out / tables.RUN).unlink(missing_ok=True)  # it comes last: a folder without it is not finished
-    found = corpus.read(order.positives, order.negatives, [model.word for model in order.words])
+    words, notes = [model.word for model in order.words], list[str]()
+    kept = entries(order.collected, words, notes) if order.collected else []
+    if kept and order.dask:
+        raise ConfigError("kept candidates stay on this machine", where="--dask", hint="evaluate them apart")
+    found = corpus.read(order.positives, order.negatives, words, kept)
     among = conditions(order.around, order.cache.parent / "rooms")
     cache = Cache(order.cache)
     try:
         listed = list(items(found.entries, among, cache, order.channel, lambda n, of: progress("files", n, of)))
-        outcome = Outcome(found.notes, files=len(listed))
+        outcome = Outcome(found.notes + notes, files=len(listed))
         _hear(order, listed, cache, progress, outcome)
         _replay(order, listed, cache, progress, outcome)
         _write(order, listed, cache, progress, outcome)
     finally:
         cache.close()
-    outcome.sounds = {item.name: item.sound for item in listed if item.sound and not item.problem}
+    outcome.sounds = {
+        item.name: item.sound
+        for item in listed
+        if item.sound and not item.problem and not isinstance(item.sound, Sealed)  # these are written nowhere
+    }
     about = _about(order, among, outcome)
     (order.out / tables.RUN).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return outcome
@@ -208,6 +218,7 @@ def _about(order: Order, among: Sequence[Any], outcome: Outcome) -> dict[str, An
         "floor": FLOOR,
         "tolerance_s": TOLERANCE_S,
         "positives": list(order.positives), "negatives": list(order.negatives),
+        "collected": order.collected.folder if order.collected else "",
         "surroundings": asdict(order.around), "conditions": ["clean", *(condition.name for condition in among)],
         "channel": order.channel,
         "files": outcome.files, "hours": round(outcome.hours, 6), "notes": outcome.notes,
