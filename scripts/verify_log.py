@@ -8,40 +8,40 @@ rules are those of docs/audit-log.md, whose numbers (I1 to I20) stand at the cod
 code 0: everything holds; 1: something does not, file and line are named; 2: nothing could be checked.
 """
 
-# One file to be read from top to bottom, dense on purpose.
+# One file to be read from top to bottom in one sitting, and therefore dense.
 # ruff: noqa
 # fmt: off
-import argparse, base64, hashlib, json, re, sys
+import argparse, base64, functools, hashlib, json, re, sys
 from pathlib import Path
 
 # --- Ed25519, RFC 8032: verification only -----------------------------------------------------------------------------
 P, Q = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D, ROOT = -121665 * pow(121666, P - 2, P) % P, pow(2, (P - 1) // 4, P)
+D, ROOT_OF_MINUS_1 = -121665 * pow(121666, P - 2, P) % P, pow(2, (P - 1) // 4, P)
 def plus(a, b):
     """Sum of two points (x, y, z, x*y/z)."""
     e, f = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
     g, h = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
     return (f - e) * (h - g) % P, (h + g) * (f + e) % P, (h - g) * (h + g) % P, (f - e) * (f + e) % P
 def point(raw):
-    """The point that 32 bytes spell, None when they spell none in canonical form."""
-    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    """The point that 32 bytes spell; None when they spell none in canonical form, or one of small order."""
+    y, odd = int.from_bytes(raw, "little") & (2**255 - 1), raw[31] >> 7
     x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(x2, (P + 3) // 8, P)
-    x = x if x * x % P == x2 else x * ROOT % P
-    if y >= P or x * x % P != x2 or (x == 0 and raw[31] >> 7):
+    x = x if x * x % P == x2 else x * ROOT_OF_MINUS_1 % P
+    if y >= P or x * x % P != x2:
         return None
-    x = x if x & 1 == raw[31] >> 7 else P - x
-    return x, y, 1, x * y % P
-def of_small_order(a):
+    x = x if x & 1 == odd else P - x
+    eight = a = (x, y, 1, x * y % P)
     for _ in range(3):
-        a = plus(a, a)
-    return a[0] == 0 and a[1] == a[2]
+        eight = plus(eight, eight)
+    return None if eight[0] == 0 and eight[1] == eight[2] else a
 
 BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+@functools.lru_cache(maxsize=None)
 def signed_by(public, signature, text):
     """True when 64 bytes are the signature of these 32 bytes of key over the text: R = S * BASE - h * A."""
     a, r, s = point(public), point(signature[:32]), int.from_bytes(signature[32:], "little")
-    if len(signature) != 64 or a is None or r is None or s >= Q or of_small_order(a) or of_small_order(r):
+    if len(signature) != 64 or a is None or r is None or s >= Q:
         return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + text.encode()).digest(), "little") % Q
     minus = (P - a[0], a[1], 1, P - a[3])
@@ -51,36 +51,62 @@ def signed_by(public, signature, text):
         total = plus(total, table[which]) if which else total
     return (total[0] - r[0] * total[2]) % P == 0 and (total[1] - r[1] * total[2]) % P == 0
 
-# --- lines: canonical JSON of a closed schema (I1) --------------------------------------------------------------------
-MAX, GROUP, LARGEST, EMPTY = 2**53 - 1, 16384, 64 * 1024 * 1024, hashlib.sha256(b"").hexdigest()
-CERTIFICATE, STARTS = "wakegate-key/v1", ("first", "stop", "crash")
+# --- lines (I1): a field is a whole number, 0 or more, where nothing else stands behind ":" ---------------------------
 FORMS = """
-head e:1.. first:0.. front:hex* origin:name v:1..1 | seal root:b64x32 sig:b64x68 size:1.. | cut h:hex64
-key v:1..1 boot:hex32 pub:b64x32 prev:b64x32 cert:b64x68 code:hex64 why:start,daily
-gap why:first,stop,crash,clock,suspend,listen,late ms:int ab:0..1000 tail_b:0.. tail_h:hex64 open:0.. clean:bool
-    cut_n:0.. drop_e:0..
-policy s1_min:0.. s2_min:0.. lag_ms:0.. m1:hex64 m2:hex64 cap_b:0.. cap_ms:0.. win_b:0.. rate:0.. hour:0.. beat_ms:0..
-    file:hex64
-selftest deny:bool kat:bool mic:bool net:bool | mute on:bool src:boot,switch,user
-beat frames:0.. muted:bool sync:bool sess:0.. pass_b:0.. | tally cand:0.. rej:0.. deny:0.. ms:0..
-wake wid:0.. s1:0..1000000 s2:0..1000000 lag_ms:0.. m1:hex64 m2:hex64 win_b:0.. win_h:hex64 a:hex32
-open sid:1.. wid:0.. cap_b:0.. cap_ms:0.. fmt:s16le16k,
-close sid:1.. bytes:0.. ms:0.. why:end,cap_b,cap_ms,rate,mute,stop,uplink,listen,proto,shutdown sum_h:hex64
-kcount gen:hex16 eg_b:0.. in_b:0.. uq_b:0.. src:nft,bpf,own | prune cut_n:0.. drop_e:0.. why:age,space,user
-fault arg:int latch:bool
-    code:frame,state,score,stale,model,window,order,eof,meter,selftest,config,unplugged,stalled,stolen,rate,zeros,clipping
-stop why:daily,shutdown,fault | meter src:none,own,nft,bpf eg:bool uq:bool | hold count:0.. ms:0..
-walls who:listen,gate,uplink,status,meter,run inet:-1..4095 inet6:-1..4095 unix:-1..4095 netlink:-1..4095
-    packet:-1..4095 other:-1..4095 sound:-1..4095 log:-1..4095 write:-1..4095 exec:-1..4095 ptrace:-1..4095 wx:-1..4095
-cause who:listen,gate,uplink,status,meter,run how:exit,signal,watchdog,late code:0..255
-collect why:on,day,expired,forgotten until:0.. kept:0..
-stats day:0.. wakes:int cand:int rej:int cancel:int eps:1..1000000 spent:0.. bytes:0..
+head e:1.. first front:hexes origin:name v:1..1 | seal root:b32 sig:b68 size:1.. | cut h:hex64
+key v:1..1 boot:hex32 pub,prev:b32 cert:b68 code:hex64 why:(start|daily)
+gap why:(first|stop|crash|clock|suspend|listen|late) ms:any ab:0..1000 tail_b tail_h:hex64 open clean:bool cut_n drop_e
+policy s1_min s2_min lag_ms m1,m2,file:hex64 cap_b cap_ms win_b rate hour beat_ms
+selftest deny,kat,mic,net:bool | mute on:bool src:(boot|switch|user)
+beat frames muted,sync:bool sess pass_b | tally cand rej deny ms
+wake wid s1,s2:0..1000000 lag_ms m1,m2,win_h:hex64 win_b a:hex32 | open sid:1.. wid cap_b cap_ms fmt:(s16le16k)
+close sid:1.. bytes ms why:(end|cap_b|cap_ms|rate|mute|stop|uplink|listen|proto|shutdown) sum_h:hex64
+kcount gen:hex16 eg_b in_b uq_b src:(nft|bpf|own) | prune cut_n drop_e why:(age|space|user)
+fault arg:any latch:bool code:(frame|state|score|stale|model|window|order|eof|meter|selftest|config|
+    unplugged|stalled|stolen|rate|zeros|clipping)
+stop why:(daily|shutdown|fault) | meter src:(none|own|nft|bpf) eg,uq:bool | hold count ms
+walls who:(listen|gate|uplink|status|meter|run)
+    inet,inet6,unix,netlink,packet,other,sound,log,write,exec,ptrace,wx:-1..4095
+cause who:(listen|gate|uplink|status|meter|run) how:(exit|signal|watchdog|late) code:0..255
+collect why:(on|day|expired|forgotten) until kept | stats day wakes,cand,rej,cancel:any eps:1..1000000 spent bytes
 """
-KINDS = {words[0]: dict(field.split(":") for field in words[1:])
-         for words in (form.split() for form in re.split(r"\||\n(?! )", FORMS)) if words}
-EVERY = {"e": "1..", "n": "0..", "s": "hex32", "t": "0..", "w": "0.."}  # in every record, not in head, seal and cut
+SPELT = {"bool": "(true|false)", "name": '"[a-z0-9./-]{1,128}"', "hexes": '"([0-9a-f]{64})*"',
+         "hex16": '"[0-9a-f]{16}"', "hex32": '"[0-9a-f]{32}"', "hex64": '"[0-9a-f]{64}"',
+         "b32": '"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="', "b68": '"[A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]="'}
+CERTIFICATE, STARTS = "wakegate-key/v1", ("first", "stop", "crash")
 LIMITS = {"beat_ms": (1000, 900000), "cap_b": (1, 2000000), "cap_ms": (1, 60000), "hour": (1, 60), "lag_ms": (1, 2000),
           "rate": (1, 64000), "s1_min": (100000, 1000000), "s2_min": (100000, 1000000), "win_b": (1, 131072)}
+MAX, GROUP, LARGEST, NO_RECORD = 2**53 - 1, 16384, 64 * 1024 * 1024, ("", "head", "seal", "cut")
+def compiled(form):
+    """A kind; the pattern of its lines, which have one spelling each; and the bounds of its numbers."""
+    kind, *fields = form.replace("|\n    ", "|").split()
+    spelt, bounds = {"k": '"%s"' % kind}, {}
+    for field in fields + ([] if kind in NO_RECORD else ["e:1..", "n", "s:hex32", "t", "w"]):
+        names, _, form = field.partition(":")
+        for name in names.split(","):
+            spelt[name] = SPELT.get(form, '"%s"' % form if form.startswith("(") else "(0|-?[1-9][0-9]{0,15})")
+            if form in ("", "any") or ".." in form:
+                low, _, high = form.partition("..")
+                bounds[name] = -MAX if form == "any" else int(low or 0), int(high or MAX)
+    return kind, (re.compile("{%s}" % ",".join('"%s":%s' % field for field in sorted(spelt.items()))), bounds)
+
+KINDS = dict(compiled(form) for form in re.split(r" \| |\n(?! )", FORMS) if form)
+def read(line):
+    """The record of a line (bytes without LF); {"k": ""} when it is not of the form."""
+    text = line.decode("latin-1")
+    kind = re.search('"k":"([a-z]+)"', text)
+    if kind and kind[1] in KINDS and len(text) <= 4096:
+        pattern, bounds = KINDS[kind[1]]
+        record = json.loads(text) if pattern.fullmatch(text) else None
+        if record and all(low <= record[name] <= high for name, (low, high) in bounds.items()):
+            return record
+    return {"k": ""}
+def lines_of(content):
+    """(line without LF, offset behind it); what stands behind the last LF is no line."""
+    at = 0
+    for line in content.split(b"\n")[:-1]:
+        at += len(line) + 1
+        yield line, at
 def b64(raw):
     return base64.b64encode(raw).decode()
 def unb64(text, size=None):
@@ -90,508 +116,373 @@ def unb64(text, size=None):
     except ValueError:
         return None
     return raw if b64(raw) == text and size in (None, len(raw)) else None
-def fits(value, form):
-    if form == "bool":
-        return type(value) is bool
-    if form == "int" or ".." in form:
-        low, _, high = form.partition("..") if form != "int" else (-MAX, "", MAX)
-        return type(value) is int and int(low) <= value <= int(high or MAX)
-    if type(value) is not str:
-        return False
-    if form.startswith("hex"):
-        return re.fullmatch("([0-9a-f]{64})*" if form == "hex*" else "[0-9a-f]{%s}" % form[3:], value) is not None
-    if form.startswith("b64x"):
-        return unb64(value, int(form[4:])) is not None
-    if form == "name":
-        return re.fullmatch("[a-z0-9./-]{1,128}", value) is not None
-    return value != "" and value in form.split(",")
-def read(line):
-    """The record of a line, None when it is not of the form."""
-    try:
-        record = json.loads(line.decode("ascii")) if len(line) <= 4096 else None
-        again = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        return None
-    if type(record) is not dict or again.encode() != line or b"\\" in line or b"\x7f" in line:
-        return None
-    fields = KINDS.get(record["k"]) if type(record.get("k")) is str else None
-    if fields is None:
-        return None
-    fields = fields if record["k"] in ("head", "seal", "cut") else {**fields, **EVERY}
-    same = set(record) == {"k", *fields}
-    return record if same and all(fits(record[name], form) for name, form in fields.items()) else None
-def lines_of(content):
-    """(line without LF, offset after it)."""
-    at = 0
-    while (feed := content.find(b"\n", at)) >= 0:
-        yield content[at:feed], feed + 1
-        at = feed + 1
 
-# --- the tree: RFC 6962, 2.1 ------------------------------------------------------------------------------------------
+# --- the tree (RFC 6962, 2.1) and what is signed ----------------------------------------------------------------------
+def sha256(raw):
+    return hashlib.sha256(raw).digest()
 class Tree:
     """`size` leaves; `peaks`, the roots of its perfect subtrees, largest first."""
     def __init__(self, size=0, front=""):
         self.size, self.peaks = size, [bytes.fromhex(front[at:at + 64]) for at in range(0, len(front), 64)]
-        self.sound = len(self.peaks) == bin(size).count("1")
     def add(self, leaf):
-        size = self.size
+        size, self.size = self.size, self.size + 1
         while size & 1:
-            leaf, size = hashlib.sha256(b"\x01" + self.peaks.pop() + leaf).digest(), size >> 1
+            leaf, size = sha256(b"\1" + self.peaks.pop() + leaf), size >> 1
         self.peaks.append(leaf)
-        self.size += 1
     def root(self):
-        if not self.peaks:
-            return hashlib.sha256(b"").digest()
-        root = self.peaks[-1]
+        root = self.peaks[-1] if self.peaks else sha256(b"")
         for peak in self.peaks[-2::-1]:
-            root = hashlib.sha256(b"\x01" + peak + root).digest()
+            root = sha256(b"\1" + peak + root)
         return root
-def leaf_of(record, line):
-    cut = record is not None and record["k"] == "cut"
-    return bytes.fromhex(record["h"]) if cut else hashlib.sha256(b"\0" + line).digest()
 def key_id(name, public, kind=1):
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + bytes([kind]) + public)[:4]
 def vouched(name, public, text, signature):
     """`signature`: key ID and Ed25519, 68 bytes."""
     return signature[:4] == key_id(name, public) and signed_by(public, signature[4:], text)
-def checkpoint(origin, tree):
-    return "%s\n%d\n%s\n" % (origin, tree.size, b64(tree.root()))
 
-# --- which bytes are evidence -----------------------------------------------------------------------------------------
+# --- what a finding says ----------------------------------------------------------------------------------------------
+WHAT = {
+    "I1": "not canonical, not of the schema, a head out of place, or a file too large to be read",
+    "I2": "not at its place: n, e or first is another, or files are missing before",
+    "I3": "nothing is sealed here, or not what stands above, or not by this file's key",
+    "I4": "another log's, or not continuing the files before, or no key certified for here by the device key given",
+    "I5": "wake, open and seal do not follow each other, or records of different times stand under one seal",
+    "I6": "scores, delay or models are not as the policy asks",
+    "I7": "the wake id was used before, or is not of the last 5 s",
+    "I8": "not one session at a time, or not the next number, or another session than the open one",
+    "I9": "beyond a cap, faster than real time, or less than the window",
+    "I10": "more sessions within an hour than the policy allows",
+    "I11": "something is open, wakes or is heard while muted, or the beat says otherwise about mute",
+    "I12": "the clock since boot falls, or the wall clock moves otherwise than is recorded",
+    "I13": "a longer silence than the policy allows, and no gap says so",
+    "I14": "not what a gap must say of the unsealed bytes and the end before, or more of them than a crash leaves",
+    "I15": "a policy beyond the limits or not at a start, or a wake before any policy",
+    "I16": "a session without all walls, or after a fault that latched",
+    "I17": "the totals are not the sums of the records",
+    "I18": "a counter of the kernel fell",
+    "I19": "reduced to its hash, or gone, although no record says so",
+    "I20": "the log is not the one that this checkpoint was signed for, or its end was cut off",
+}
+def place(where):
+    """In words: (epoch, line), (epoch, 0) for a whole file, (MAX, size) for a checkpoint."""
+    return "anchor %d" % where[1] if where[0] == MAX else "%08d.seg" % where[0] + (":%d" % where[1] if where[1] else "")
+
+# --- files, line by line: form, place, tree, seals --------------------------------------------------------------------
+class Reading:
+    """I1 to I4. Without an origin the first head's is believed; without a device key no certificate is asked for."""
+    def __init__(self, origin=None, device=None, every=True, sizes=()):
+        self.origin, self.device, self.every, self.findings, self.signatures = origin, device, every, {}, 0
+        self.keys, self.kind, self.roots = [], "", {size: set() for size in sizes}  # kind: of the newest leaf
+        self.roots[0] = {sha256(b"")}
+    def find(self, invariant, broken=True, where=None, what=""):
+        if broken:
+            self.findings.setdefault((where or self.where, int(invariant[1:])), what or WHAT[invariant])
+    def begin(self, epoch, tree=None):
+        """A file. tree: what the files before it gave, None if that is not known."""
+        self.epoch, self.known, self.tree, self.where = epoch, tree is not None, tree or Tree(), (epoch, 0)
+        self.key, self.leaves, self.sealed, self.before = None, 0, None, {"k": "nothing"}
+    def take(self, line, is_last=False):
+        """The file's next line; its record."""
+        self.where, r = (self.epoch, self.where[1] + 1), read(line)
+        if r["k"] == "" or (r["k"] == "head") != (self.where[1] == 1):
+            self.find("I1")
+            r = {"k": ""}
+        self.judge(r)
+        if r["k"] == "head":
+            self.head(r)
+        elif r["k"] == "seal":
+            self.seal(r, is_last)
+        else:
+            self.leaf(r, line)
+        if self.tree.size in self.roots:
+            self.roots[self.tree.size].add(self.tree.root())
+        self.before = r
+        return r
+    def judge(self, r):
+        """What the records must say together: below."""
+    def head(self, r):
+        tree, before = Tree(r["first"], r["front"]), self.tree
+        sound, moved = len(tree.peaks) == bin(tree.size).count("1"), self.known and tree.size != before.size
+        self.origin = r["origin"] if self.origin is None else self.origin
+        other = self.known and not moved and tree.peaks != before.peaks
+        self.find("I2", r["e"] != self.epoch or sound and moved)
+        self.find("I4", r["origin"] != self.origin or not sound or other)
+        self.tree = tree if sound else before
+    def leaf(self, r, line):
+        self.find("I2", r["k"] not in NO_RECORD and (r["n"], r["e"]) != (self.tree.size, self.epoch))
+        self.find("I4", (r["k"] == "key") != (self.leaves == 0))
+        if r["k"] == "key":
+            self.key = unb64(r["pub"])
+            parts = CERTIFICATE, self.origin, r["e"], r["n"], r["prev"], r["boot"], r["pub"], ""
+            certified = r["prev"] == b64(self.tree.root()) and (not self.device or vouched(
+                self.origin + "/device", self.device, "\n".join(map(str, parts)), unb64(r["cert"])))
+            self.find("I4", not certified)
+            self.keys += [self.key] if certified else []
+        self.tree.add(bytes.fromhex(r["h"]) if r["k"] == "cut" else sha256(b"\0" + line))
+        self.leaves, self.kind = self.leaves + 1, r["k"]
+    def seal(self, r, is_last):
+        size, root = self.tree.size, b64(self.tree.root())
+        new, self.sealed = self.leaves and size != self.sealed, size
+        if not new or (r["size"], r["root"]) != (size, root):
+            self.find("I3")
+        elif self.every or is_last or self.before["k"] == "open":
+            self.signatures += 1
+            text = "%s\n%d\n%s\n" % (self.origin, size, root)
+            self.find("I3", not self.key or not vouched(self.origin, self.key, text, unb64(r["sig"])))
+
+# --- which bytes are evidence: backwards from the newest file ---------------------------------------------------------
 def torn(rest, groups=1):
     return len(rest) <= GROUP * groups and rest.count(b'"k":"seal"') <= groups
-def strict_end(content, epoch):
-    """The end of the last seal up to which the file is without doubt (who certified its key is not asked)."""
-    end, tree, key, fresh, origin = 0, None, None, False, ""
+def strict_end(epoch, content):
+    """Behind the last seal up to which nothing is wrong with the file."""
+    reading, end = Reading(), 0
+    reading.begin(epoch)
     for line, after in lines_of(content):
-        r = read(line)
-        if r is None or (r["k"] == "head") != (tree is None):
+        end = after if reading.take(line)["k"] == "seal" and not reading.findings else end
+        if reading.findings:
             break
-        if tree is None:
-            tree, origin = Tree(r["first"], r["front"]), r["origin"]
-            if r["e"] != epoch or not tree.sound:
-                break
-        elif r["k"] == "seal":
-            right = fresh and r["size"] == tree.size and r["root"] == b64(tree.root())
-            if not right or not vouched(origin, key, checkpoint(origin, tree), unb64(r["sig"])):
-                break
-            end, fresh = after, False
-        else:
-            if (r["k"] == "key") != (key is None) or r["k"] != "cut" and (r["e"], r["n"]) != (epoch, tree.size):
-                break
-            if r["k"] == "key":
-                key = unb64(r["pub"])
-                if r["prev"] != b64(tree.root()):
-                    break
-            tree.add(leaf_of(r, line))
-            fresh = True
     return end
-def is_seal(line):
-    return b'"k":"seal"' in line and (read(line) or {}).get("k") == "seal"
-def last_seal(content):
-    return max([after for line, after in lines_of(content) if is_seal(line)], default=0)
+def seals(content):
+    return [0] + [after for line, after in lines_of(content) if b'"k":"seal"' in line and read(line)["k"]]
 def ends_of(files):
     """Epoch -> length of its evidence; 0: a start that was never sealed."""
     waiting, ends = sorted(files), {}
-    while waiting:
+    while waiting and not any(ends.values()):
         epoch = waiting.pop()
-        end = strict_end(files[epoch], epoch)
-        ends[epoch] = end if torn(files[epoch][end:]) else last_seal(files[epoch])
-        if ends[epoch]:
-            break
+        end = strict_end(epoch, files[epoch])
+        ends[epoch] = end if torn(files[epoch][end:]) else seals(files[epoch])[-1]
     while waiting:
-        third = [line for (line, _), _ in zip(lines_of(files[epoch]), range(3))][2:]
-        gap = read(third[0]) if third else None
-        told, aborted = (gap["tail_b"], gap["ab"]) if gap and gap["k"] == "gap" else (0, 0)
-        for _ in range(min(aborted, len(waiting))):
-            ends[waiting[-1]] = 0
-            told -= len(files[waiting.pop()])
+        lines = files[epoch].split(b"\n", 3)
+        gap = read(lines[2]) if len(lines) == 4 else {"k": ""}
+        told, aborted = (gap["tail_b"], gap["ab"]) if gap["k"] == "gap" else (0, 0)
+        for epoch in reversed(waiting[max(0, len(waiting) - aborted):]):
+            ends[epoch], told = 0, told - len(files[waiting.pop()])
         if waiting:
             epoch = waiting.pop()
-            content = files[epoch]
-            end = len(content) - told
-            start = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
-            sealed = 0 < end <= len(content) and content[end - 1:end] == b"\n" and is_seal(content[start:end - 1])
-            ends[epoch] = end if sealed else last_seal(content)
+            end, sealed = len(files[epoch]) - told, seals(files[epoch])
+            ends[epoch] = end if end > 0 and end in sealed else sealed[-1]
     return ends
 
-# --- the log, forwards ------------------------------------------------------------------------------------------------
-class Log:
-    """One reading. A line that is not of the form, and a `cut`, is hidden: what it may have changed is not known, and
-    what is not known (None) breaks no rule."""
-    def __init__(self, files, device_name, device, every, redacted, wanted):
-        self.origin, self.device, self.every, self.wanted = device_name[:-len("/device")], device, every, wanted
-        self.files, self.ends = files, ends_of(files)
-        self.findings, self.sessions, self.keys, self.roots = {}, [], [], {0: {hashlib.sha256(b"").digest()}}
-        self.cuts, self.cut_n, self.drop_e, self.signatures, self.boot, self.last_leaf = [], 0, 0, 0, None, ""
-        self.tree = Tree() if min(files) == 1 else None
-        self.wids, self.opens, self.read = {}, [], 0
-        self.last, self.muted, self.muted_beats = None, None, 0
-        self.open, self.sess, self.passed, self.meters = 0, 0, 0, {}
-        before, missing = 0, False  # missing: files, since the last one that had evidence
+# --- what the records say together: forwards --------------------------------------------------------------------------
+class Log(Reading):
+    """All files. What is not known is None and breaks no rule: so after a hidden line (one that breaks I1, a `cut`)."""
+    def __init__(self, files, key, every, redacted, sizes):
+        super().__init__(key[0][:-len("/device")], key[1], every, sizes)
+        self.files, self.ends, self.sessions, self.cuts, self.cut_n, self.drop_e = files, ends_of(files), [], [], 0, 0
+        self.boot, self.wids, self.opens, self.meters, self.muted, self.muted_beats = None, {}, [], {}, None, 0
+        self.last, self.open, self.sess, self.passed = None, 0, 0, 0  # open: an `open` record; 0: no session is open
+        missing, before, self.tree = min(files) > 1, 0, Tree()  # missing: a number, since the last file with evidence
         for epoch in sorted(files):
-            if before and epoch != before + 1:
-                self.find("I2", name_of(epoch), "the file before this one is missing")
-            missing = missing or epoch != before + 1
+            self.find("I2", before and epoch != before + 1, (epoch, 0))
+            missing, before = missing or epoch != before + 1, epoch
             if self.ends[epoch]:
-                self.file(epoch, not missing)
+                self.file(epoch, missing)
                 missing = False
-            before = epoch
-        self.newest_tail()
-        if min(files) > max(self.drop_e, 1):
-            self.find("I19", name_of(min(files)), "earlier files are missing and nothing says that they were dropped")
+        newest = max((epoch for epoch in files if self.ends[epoch]), default=0)
+        tails = {epoch: files[epoch][self.ends[epoch]:] for epoch in files if epoch >= newest}
+        self.open_tail = sum(map(len, tails.values()))
+        for epoch in tails:
+            self.find("I14", not torn(tails[epoch]), (epoch, 0))
+        self.find("I3", not newest, (max(files), 0))
+        self.find("I19", min(files) > max(self.drop_e, 1), (min(files), 0))
         self.beyond = [where for at, where in self.cuts if at >= self.cut_n]
-        for where in [] if redacted else self.beyond:
-            self.find("I19", where, "a record is reduced to its hash although no horizon covers it")
-    def find(self, invariant, where, what):
-        self.findings.setdefault((invariant, where), what)
-    def newest_tail(self):
-        self.open_tail = 0
-        for epoch in sorted(self.files, reverse=True):
-            tail = self.files[epoch][self.ends[epoch]:]
-            self.open_tail += len(tail)
-            if not torn(tail):
-                self.find("I14", name_of(epoch), "more unsealed bytes at the end than a crash leaves")
-            if self.ends[epoch]:
-                return
-        self.find("I3", name_of(max(self.files)), "not one sealed record")
-    def hide(self):
-        """Something stood here that cannot be read."""
-        self.last = self.muted = self.open = self.sess = self.passed = None  # open: 0 none, None unknown
-        self.hidden, self.muted_beats, self.meters = True, 0, {}
-    def file(self, epoch, continues):
-        if not continues:
-            self.tree = None
+        for where in self.beyond:
+            self.find("I19", not redacted, where)
+    def file(self, epoch, missing):
+        if missing:
             self.hide()
-        self.epoch, self.key, self.leaves, self.sealed = epoch, None, 0, None
-        self.policy, self.test, self.latched, self.hidden, self.before = None, None, False, False, {}
-        self.ended, self.leaf_before, at = self.ends[epoch], self.last_leaf, 0
-        for line, after in lines_of(self.files[epoch][:self.ended]):
-            at += 1
-            self.where, r = "%s:%d" % (name_of(epoch), at), read(line)
-            if r is None or (r["k"] == "head") != (at == 1):
-                self.find("I1", self.where, "not canonical, not of the schema, or a head out of place")
-                r = None
-            self.line(r or {"k": ""}, line, after == self.ended)
-        self.read += 1
-    def line(self, r, raw, is_last):
-        find, where, kind, before = self.find, self.where, r["k"], self.before
-        if before.get("k") == "open" and kind != "seal":
-            find("I5", where, "an open is not sealed by itself")
-        elif before.get("k") == "wake" and kind != "open":
-            find("I5", where, "a wake without its open")
-        elif "t" in r and "t" in before and not self.hidden and (r["t"], r["w"]) != (before["t"], before["w"]):
-            find("I5", where, "records of different times under one seal")
-        elif kind == "open" and before.get("k") not in ("", "cut") and \
-                (before.get("k"), before.get("wid")) != ("wake", r["wid"]):
-            find("I5", where, "an open that does not follow its own wake")
-        if kind == "head":
-            self.head(r)
-        elif kind == "seal":
-            self.seal(r, is_last)
-        else:
-            self.leaf(r, raw)
-        self.before = r
-    def head(self, r):
-        tree = Tree(r["first"], r["front"])
-        if r["origin"] != self.origin:
-            self.find("I4", self.where, "this log is %s, the key is for %s" % (r["origin"], self.origin))
-        if r["e"] != self.epoch:
-            self.find("I2", self.where, "the epoch is not the file's number")
-        if not tree.sound:
-            return self.find("I4", self.where, "front does not fit first")
-        if self.tree and tree.size != self.tree.size:
-            self.find("I2", self.where, "begins at %d, the files before end at %d" % (tree.size, self.tree.size))
-        elif self.tree and tree.peaks != self.tree.peaks:
-            self.find("I4", self.where, "does not continue the files before")
-        self.tree = tree
-        self.note_root()
-    def note_root(self):
-        if self.tree.size in self.wanted:
-            self.roots.setdefault(self.tree.size, set()).add(self.tree.root())
-    def seal(self, r, is_last):
-        tree = self.tree or Tree()
-        nothing_new, self.sealed = not self.leaves or tree.size == self.sealed, tree.size
-        if r["size"] != tree.size or r["root"] != b64(tree.root()):
-            self.find("I3", self.where, "the records above are not those that were sealed")
-        elif nothing_new:
-            self.find("I3", self.where, "a seal over nothing new")
-        elif self.every or is_last or self.before.get("k") == "open":
-            self.signatures += 1
-            if not self.key or not vouched(self.origin, self.key, checkpoint(self.origin, tree), unb64(r["sig"])):
-                self.find("I3", self.where, "not signed by this file's key")
-    def leaf(self, r, raw):
-        self.tree = self.tree or Tree()
-        find, where, kind, tree = self.find, self.where, r["k"], self.tree
-        readable = kind not in ("", "cut")
-        if readable and (r["n"], r["e"]) != (tree.size, self.epoch):
-            find("I2", where, "n or e is not that of its place")
-        if (kind == "key") != (self.leaves == 0):
-            find("I4", where, "the first record of a file, and no other, is its key")
-        if kind in ("gap", "prune"):
-            self.cut_n, self.drop_e = max(self.cut_n, r["cut_n"]), max(self.drop_e, r["drop_e"])
+        self.policy, self.test, self.latched, self.hidden, self.kind_before = None, None, False, False, self.kind
+        self.begin(epoch, None if missing else self.tree)
+        for line, after in lines_of(self.files[epoch][:self.ends[epoch]]):
+            self.take(line, after == self.ends[epoch])
+    def hide(self):
+        self.last = self.muted = self.open = self.sess = self.passed = None
+        self.hidden, self.muted_beats, self.meters = True, 0, {}
+    def judge(self, r):
+        k, b, p, last = r["k"], self.before, self.policy, self.last
+        self.find("I5", b["k"] == "open" and k != "seal" or b["k"] == "wake" and (k, r.get("wid")) != ("open", b["wid"])
+                  or k == "open" and b["k"] not in ("wake", "cut", "")
+                  or "t" in r and "t" in b and not self.hidden and (r["t"], r["w"]) != (b["t"], b["w"]))
+        if k in ("head", "seal"):
+            return
         if self.leaves == 1:
             self.start(r)
-        elif kind == "gap" and (r["why"] in STARTS or
-                                [r[f] for f in ("ab", "tail_b", "tail_h", "open", "clean")] != [0, 0, EMPTY, 0, True]):
-            find("I14", where, "a gap of a start, inside a file")
-        if readable:
-            self.time(r)
-            getattr(self, "on_" + kind, lambda _: None)(r)
-            self.last = r
-        else:
-            self.hide()
-        if kind == "cut":
-            self.cuts.append((tree.size, where))
-        tree.add(leaf_of(r, raw))
-        self.leaves, self.last_leaf = self.leaves + 1, kind
-        self.note_root()
+        elif k == "gap":
+            said = [r[name] for name in ("ab", "tail_b", "tail_h", "open", "clean")]
+            self.find("I14", r["why"] in STARTS or said != [0, 0, sha256(b"").hex(), 0, True])
+        if k in ("gap", "prune"):
+            self.cut_n, self.drop_e = max(self.cut_n, r["cut_n"]), max(self.drop_e, r["drop_e"])
+        if k == "cut":
+            self.cuts.append((self.tree.size, self.where))
+        if k in ("cut", ""):
+            return self.hide()
+        if last:
+            passed, said = r["t"] - last["t"], r["ms"] if (k, r.get("why")) == ("gap", "clock") else 0
+            drift, same_boot = 1000 * (r["w"] - last["w"]) - passed - said, r.get("boot", self.boot) == self.boot
+            self.find("I12", passed < 0 and same_boot or self.leaves > 1 and abs(drift) > 2500)
+            self.find("I13", self.leaves > 1 and p and k != "gap" and passed > p["beat_ms"] + 15000)
+        self.boot, self.last = r.get("boot", self.boot), r
+        getattr(self, "on_" + k, lambda *_: None)(r, p)
     def start(self, r):
-        """I14: what lies unsealed before this file, and why the gate was away."""
+        """A file's second leaf: what lies unsealed before, why the gate was away, which session a crash left open."""
         if r["k"] != "gap":
-            return self.find("I14", self.where, "the second record of a file is its gap")
+            return self.find("I14")
         older, aborted = sorted(epoch for epoch in self.files if epoch < self.epoch), []
         while older and not self.ends[older[-1]]:
             aborted.insert(0, self.files[older.pop()])
-        tail = b"".join(([self.files[older[-1]][self.ends[older[-1]]:]] if older else []) + aborted)
-        if older or min(self.files) == 1:
-            if (r["ab"], r["tail_b"], r["tail_h"]) != (len(aborted), len(tail), hashlib.sha256(tail).hexdigest()):
-                self.find("I14", self.where, "the unsealed bytes before this start are not those it recorded")
-            elif not torn(tail, 1 + len(aborted)):
-                self.find("I14", self.where, "more unsealed bytes than a crash leaves")
-        before = self.leaf_before
-        if (r["why"] not in STARTS or r["clean"] != (r["why"] == "stop") or (r["why"] == "first") != (self.tree.size == 1)
-                or before not in ("", "cut") and r["clean"] != (before == "stop")):
-            self.find("I14", self.where, "a start that contradicts itself or what stands before it")
-    def time(self, r):
-        """I12, I13"""
-        same = r["k"] != "key" or r["boot"] == self.boot
-        self.boot = r["boot"] if r["k"] == "key" else self.boot
-        if not self.last:
-            return
-        passed = r["t"] - self.last["t"]
-        if same and passed < 0:
-            self.find("I12", self.where, "the clock since boot falls")
-        if self.leaves < 2:
-            return
-        said = r["ms"] if (r["k"], r.get("why")) == ("gap", "clock") else 0
-        if abs(1000 * (r["w"] - self.last["w"]) - passed - said) > 2500:
-            self.find("I12", self.where, "the wall clock moves otherwise than is recorded")
-        if self.policy and passed > self.policy["beat_ms"] + 15000 and r["k"] != "gap":
-            self.find("I13", self.where, "%d ms without a record and without a gap" % passed)
-    def on_key(self, r):
-        parts = CERTIFICATE, self.origin, r["e"], r["n"], r["prev"], r["boot"], r["pub"]
-        text = "".join("%s\n" % part for part in parts)
-        self.key = unb64(r["pub"])
-        if r["prev"] != b64(self.tree.root()):
-            self.find("I4", self.where, "certified for another past than this one")
-        elif not vouched(self.origin + "/device", self.device, text, unb64(r["cert"])):
-            self.find("I4", self.where, "not certified by the device key given")
-        else:
-            self.keys.append(self.key)
-    def on_gap(self, r):
-        if self.leaves != 1:
-            return
-        if self.open is not None and r["open"] != (self.open["sid"] if self.open else 0):
-            self.find("I8", self.where, "the gap names another session than the one left open")
-        if self.open:
-            self.add(self.open["cap_b"])
+        tail = b"".join([self.files[epoch][self.ends[epoch]:] for epoch in older[-1:]] + aborted)
+        told = (r["ab"], r["tail_b"], r["tail_h"]) == (len(aborted), len(tail), sha256(tail).hex())
+        self.find("I14", (older or min(self.files) == 1) and not (told and torn(tail, 1 + len(aborted))))
+        stopped = r["clean"] if self.kind_before in ("cut", "") else self.kind_before == "stop"
+        self.find("I14", r["why"] not in STARTS or not r["clean"] == (r["why"] == "stop") == stopped
+                  or (r["why"] == "first") != (self.tree.size == 1))
         if self.open is None:
             self.sess = self.passed = None
+        else:
+            self.find("I8", r["open"] != (self.open["sid"] if self.open else 0))
+        if self.open:
+            self.spend(self.open["cap_b"])
         self.open = 0
-    def add(self, count):
+    def spend(self, count):
         """Bytes that a session passed, or may have passed."""
         self.passed = None if self.passed is None else self.passed + count
-        self.meter(count)
-    def meter(self, count):
-        for meter in self.meters.values():
-            meter[1], meter[2] = meter[1] + count, meter[2] + 1
-    def on_policy(self, r):
+        self.expect(count)
+    def expect(self, count):
+        """Bytes that the uplink sends, or may have sent."""
+        self.meters = {gen: (old, sent + count, sessions + 1) for gen, (old, sent, sessions) in self.meters.items()}
+    def on_policy(self, r, p):
         beyond = any(not low <= r[name] <= high for name, (low, high) in LIMITS.items())
-        if self.policy or self.sealed is not None or beyond:
-            self.find("I15", self.where, "a policy beyond the limits, or not at a start")
+        self.find("I15", p or self.sealed is not None or beyond)
         self.policy = r
-    def on_selftest(self, r):
+    def on_selftest(self, r, p):
         self.test = r
-    def on_fault(self, r):
+    def on_fault(self, r, p):
         self.latched = self.latched or r["latch"]
-    def on_mute(self, r):
-        if r["on"] and self.open:
-            self.find("I11", self.where, "a session is open when mute begins")
+    def on_mute(self, r, p):
+        self.find("I11", r["on"] and self.open)
         self.muted, self.muted_beats = r["on"], 0
-    def on_beat(self, r):
-        if self.muted not in (None, r["muted"]) or r["muted"] and self.muted_beats and r["frames"]:
-            self.find("I11", self.where, "the beat says otherwise about mute, or heard something")
+    def on_beat(self, r, p):
+        self.find("I11", self.muted not in (None, r["muted"]) or r["muted"] and self.muted_beats and r["frames"])
         self.muted_beats += r["muted"]
-        if self.open:
-            return
-        if self.sess not in (None, r["sess"]) or self.passed not in (None, r["pass_b"]):
-            self.find("I17", self.where, "the totals are not the sums of the records")
-        self.sess = r["sess"] if self.sess is None else self.sess
-        self.passed = r["pass_b"] if self.passed is None else self.passed
-    def on_wake(self, r):
-        policy = self.policy
-        if not policy and not self.hidden:
-            self.find("I15", self.where, "a wake before any policy")
-        if policy and (r["s1"] < policy["s1_min"] or r["s2"] < policy["s2_min"] or r["lag_ms"] > policy["lag_ms"]
-                       or (r["m1"], r["m2"]) != (policy["m1"], policy["m2"])):
-            self.find("I6", self.where, "scores, delay or models are not as the policy asks")
+        if not self.open:
+            self.find("I17", self.sess not in (None, r["sess"]) or self.passed not in (None, r["pass_b"]))
+            self.sess = r["sess"] if self.sess is None else self.sess
+            self.passed = r["pass_b"] if self.passed is None else self.passed
+    def on_wake(self, r, p):
         newest = self.wids.get(self.boot, -1)
-        if r["wid"] <= newest or not 0 <= r["t"] - r["wid"] <= 5000:
-            self.find("I7", self.where, "the wake id was used before, or is not of the last 5 s")
         self.wids[self.boot] = max(newest, r["wid"])
-        if self.muted:
-            self.find("I11", self.where, "a wake while muted")
-    def on_open(self, r):
-        policy, wake = self.policy, self.before
-        if self.open or self.sess not in (None, r["sid"] - 1):
-            self.find("I8", self.where, "a session while one is open, or a number left out")
-        if policy and (r["cap_b"] > policy["cap_b"] or r["cap_ms"] > policy["cap_ms"]):
-            self.find("I9", self.where, "a cap above the policy's")
-        self.opens = [one for one in self.opens if one[0] == self.boot and r["t"] - one[1] <= 3600000]
+        self.find("I6", p and (r["s1"] < p["s1_min"] or r["s2"] < p["s2_min"] or r["lag_ms"] > p["lag_ms"]
+                               or (r["m1"], r["m2"]) != (p["m1"], p["m2"])))
+        self.find("I7", r["wid"] <= newest or not 0 <= r["t"] - r["wid"] <= 5000)
+        self.find("I11", self.muted)
+        self.find("I15", not p and not self.hidden)
+    def on_open(self, r, p):
+        self.find("I8", self.open or self.sess not in (None, r["sid"] - 1))
+        self.find("I9", p and (r["cap_b"] > p["cap_b"] or r["cap_ms"] > p["cap_ms"]))
+        self.opens = [(boot, t) for boot, t in self.opens if boot == self.boot and r["t"] - t <= 3600000]
         self.opens.append((self.boot, r["t"]))
-        if policy and len(self.opens) > policy["hour"]:
-            self.find("I10", self.where, "more sessions within an hour than the policy allows")
-        walls = self.test and all(self.test[wall] for wall in ("deny", "kat", "mic", "net"))
-        if self.latched or not walls and (self.test or not self.hidden):
-            self.find("I16", self.where, "a session without all walls, or after a fault that latched")
-        self.open = {**r, "win_b": wake["win_b"] if wake.get("k") == "wake" else None}
-        self.sess = r["sid"]
-        self.sessions.append({"sid": r["sid"], "where": self.where, "wall_s": r["w"], "bytes": r["cap_b"],
+        self.find("I10", p and len(self.opens) > p["hour"])
+        walls = all(self.test[name] for name in ("deny", "kat", "mic", "net")) if self.test else self.hidden
+        self.find("I16", self.latched or not walls)
+        self.open, self.sess = {**r, "win_b": self.before["win_b"] if self.before["k"] == "wake" else None}, r["sid"]
+        self.sessions.append({"sid": r["sid"], "where": place(self.where), "wall_s": r["w"], "bytes": r["cap_b"],
                               "why": "crash"})
-    def on_close(self, r):
+    def on_close(self, r, p):
         o, self.open = self.open, 0
         if not o:
-            if o == 0:
-                self.find("I8", self.where, "closes what is not open")
+            self.find("I8", o == 0)
             self.sess = self.passed = None
             return
-        if r["sid"] != o["sid"]:
-            self.find("I8", self.where, "closes another session than the open one")
+        win, whole = o["win_b"], r["why"] in ("end", "cap_b", "cap_ms", "rate", "stop")
+        self.find("I8", r["sid"] != o["sid"])
+        self.find("I9", r["bytes"] > o["cap_b"] or r["ms"] > min(o["cap_ms"], r["t"] - o["t"]) or win is not None and (
+            whole and r["bytes"] < win or p and 1000 * (r["bytes"] - win - GROUP) > p["rate"] * r["ms"]))
         self.sessions[-1].update(bytes=r["bytes"], why=r["why"])
-        self.add(r["bytes"])
-        whole, win = r["why"] in ("end", "cap_b", "cap_ms", "rate", "stop"), o["win_b"]
-        over = r["bytes"] > o["cap_b"] or r["ms"] > min(o["cap_ms"], r["t"] - o["t"])
-        fast = win is not None and self.policy and 1000 * (r["bytes"] - win - GROUP) > self.policy["rate"] * r["ms"]
-        if over or fast or win is not None and whole and r["bytes"] < win:
-            self.find("I9", self.where, "beyond a cap, faster than real time, or less than the window")
-    def on_stop(self, r):
-        if self.open:
-            self.find("I8", self.where, "stops while a session is open")
-    def on_stats(self, r):
+        self.spend(r["bytes"])
+    def on_stop(self, r, p):
+        self.find("I8", self.open)
+    def on_stats(self, r, p):
         if r["bytes"]:
-            self.meter(r["bytes"])
-    def on_kcount(self, r):
-        old, passed, sessions = self.meters.get(r["gen"], (None, 0, 0))
-        self.meters[r["gen"]] = [r, 0, 0]
-        if old is None:
-            return
-        out, back, unique = (r[name] - old[name] for name in ("eg_b", "in_b", "uq_b"))
-        if min(out, back, unique) < 0:
-            self.find("I18", self.where, "a counter of the kernel fell")
-        elif (100 * out > 150 * passed + 1638400 * sessions + 4 * back
-              or unique > passed + 22 * -(-passed // 1024) + 8192 * sessions):
-            beyond = max(out, unique) - passed
-            self.find("I18", self.where, "%d bytes beyond what the gate passed left by the uplink" % beyond)
+            self.expect(r["bytes"])
+    def on_kcount(self, r, p):
+        old, sent, sessions = self.meters.get(r["gen"], (r, 0, 0))
+        self.meters[r["gen"]] = r, 0, 0
+        out, back, payload = (r[name] - old[name] for name in ("eg_b", "in_b", "uq_b"))
+        most = 150 * sent + 1638400 * sessions + 4 * back, sent + 22 * -(-sent // 1024) + 8192 * sessions
+        self.find("I18", min(out, back, payload) < 0)
+        self.find("I18", 100 * out > most[0] or payload > most[1],
+                  what="%d bytes beyond what the gate passed left by the uplink" % (max(out, payload) - sent))
 
-    # --- checkpoints kept elsewhere (I20) -----------------------------------------------------------------------------
-    def anchors(self, notes, witnesses):
-        """(matched, [why ignored], newest time s, newest size)"""
-        matched, ignored, newest, newest_size = 0, [], None, 0
-        for text, signatures in notes:
-            lines = text.split("\n")
-            if lines[:2] == [CERTIFICATE, self.origin]:
-                name = self.origin + "/device"
-                good = any(vouched(name, self.device, text, raw) for _, raw in signatures)
-                self.keys += [unb64(lines[6])] if good else []
-        for text, signatures in notes:
-            origin, size, root = text.split("\n")[:3]
-            if origin == CERTIFICATE:
-                continue
-            size, root, times = int(size), unb64(root), []
-            for name, key in witnesses:
-                for signer, raw in signatures:
-                    if name == signer and len(raw) == 76 and raw[:4] == key_id(name, key, 4):
-                        time = int.from_bytes(raw[4:12], "big")
-                        cosigned = "cosignature/v1\ntime %d\n%s" % (time, text)
-                        times += [time] if signed_by(key, raw[12:], cosigned) else []
-            own = any(vouched(self.origin, key, text, raw)
-                      for key in self.keys for signer, raw in signatures if signer == self.origin)
-            where, final = "anchor %d" % size, self.tree.size if self.tree else 0
-            if not times and not own:
-                ignored.append(where + ": signed by no key of this log and by no witness given")
-            elif origin != self.origin or size > final:
-                self.find("I20", where, "of another log, or the end of this one was cut off")
-            elif size not in self.roots:
-                ignored.append(where + ": lies before the oldest file")
-            elif self.roots[size] != {root}:
-                self.find("I20", where, "the log is not the one that this checkpoint was signed for")
-            else:
-                matched, newest_size = matched + 1, max(newest_size, size)
-                newest = max(times + [newest or 0]) or None
-        return matched, ignored, newest, newest_size
-def name_of(epoch):
-    return "%08d.seg" % epoch
-def notes_of(content):
-    """([(text, [(name, signature)])], how many had not the form): notes, one after the other, empty lines between."""
-    notes, bad, lines, at = [], [], content.split("\n"), 0
-    while at < len(lines):
-        text, signatures = "", []
-        while at < len(lines) and lines[at]:
-            text, at = text + lines[at] + "\n", at + 1
-        at += 1
-        while at < len(lines) and lines[at].startswith("\u2014 "):
-            name, _, raw = lines[at][2:].partition(" ")
-            signatures.append((name, unb64(raw)))
-            at += 1
-        if not text:
-            continue
-        parts = text.split("\n")
-        good = bool(signatures) and all(raw is not None for _, raw in signatures)
-        if parts[0] == CERTIFICATE:
-            good = good and len(parts) == 8 and unb64(parts[6], 32) is not None
+# --- what was kept elsewhere (I20), keys, the answer ------------------------------------------------------------------
+def kept(content):
+    """Of notes, one after the other, empty lines between: checkpoints, certificates, and how many are no note."""
+    checkpoints, certificates, bad = [], [], 0
+    for text, signed in re.findall("((?:[^\n]+\n)*)\n((?:\u2014 [^\n]*\n)*)", content + "\n\n"):
+        lines, signatures = text.split("\n"), [line[2:].partition(" ")[::2] for line in signed.split("\n")[:-1]]
+        signatures = [(name, unb64(raw)) for name, raw in signatures]
+        good = signatures and all(raw is not None for _, raw in signatures)
+        if good and lines[0] == CERTIFICATE and len(lines) == 8 and unb64(lines[6], 32):
+            certificates.append((text, signatures, lines[1], unb64(lines[6])))
+        elif (good and lines[0] != CERTIFICATE and len(lines) > 3 and re.fullmatch("0|[1-9][0-9]{0,15}", lines[1])
+              and int(lines[1]) <= MAX and unb64(lines[2], 32)):
+            checkpoints.append((text, signatures, lines[0], int(lines[1]), unb64(lines[2])))
         else:
-            good = (good and len(parts) > 3 and re.fullmatch("0|[1-9][0-9]{0,15}", parts[1]) and int(parts[1]) <= MAX
-                    and unb64(parts[2], 32) is not None)
-        notes += [(text, signatures)] if good else []
-        bad += [] if good else ["note %d: not a checkpoint" % (len(notes) + len(bad) + 1)]
-    return notes, bad
-def vkey(given):
-    """(name, 32 bytes) of NAME+ID+BASE64, or of the file that has it."""
+            bad += text != ""
+    return checkpoints, certificates, bad
+def cosigned(text, signatures, services):
+    """The times (s) at which services signed that they had seen the checkpoint."""
+    for name, raw in signatures:
+        for service, key in services:
+            if name == service and len(raw) == 76 and raw[:4] == key_id(name, key, 4):
+                time = int.from_bytes(raw[4:12], "big")
+                if signed_by(key, raw[12:], "cosignature/v1\ntime %d\n%s" % (time, text)):
+                    yield time
+def anchors(log, checkpoints, certificates, services):
+    """I20: (sizes that matched, times of cosignatures on these, [why others were ignored])"""
+    matched, newest, ignored, device = [], [], [], log.origin + "/device"
+    keys = log.keys + [key for text, signatures, origin, key in certificates if origin == log.origin
+                       and any(vouched(device, log.device, text, raw) for _, raw in signatures)]
+    for text, signatures, origin, size, root in checkpoints:
+        own = any(name == log.origin and vouched(name, key, text, raw) for key in keys for name, raw in signatures)
+        times = list(cosigned(text, signatures, services))
+        if not own and not times:
+            ignored.append("checkpoint %d: signed by no key of this log and by no service given" % size)
+        elif origin == log.origin and size <= log.tree.size and not log.roots[size]:
+            ignored.append("checkpoint %d: lies before the oldest file" % size)
+        elif origin != log.origin or log.roots[size] != {root} or size > log.tree.size:
+            log.find("I20", where=(MAX, size))
+        else:
+            matched, newest = matched + [size], newest + times
+    return matched, newest, ignored
+def vkey(given, of="device"):
+    """(name, 32 bytes) of NAME+ID+BASE64, or of the file that has it; of a device or a service."""
     text = (Path(given).read_text("utf-8") if len(given) < 200 and Path(given).exists() else given).strip()
-    name, _, rest = text.partition("+")
-    identity, _, material = rest.partition("+")
+    kind, names = {"device": (1, "[a-z0-9./-]{1,128}/device"), "service": (4, "[!-*,-~]+")}[of]
+    name, identity, material = (text.split("+", 2) + ["", ""])[:3]
     raw = unb64(material, 33)
-    if not name or raw is None or raw[0] not in (1, 4) or key_id(name, raw[1:], raw[0]).hex() != identity:
-        raise ValueError("not a verifier key (NAME+ID+BASE64): %s" % given)
+    if not raw or raw[0] != kind or not re.fullmatch(names, name) or key_id(name, raw[1:], kind).hex() != identity:
+        raise ValueError("not the public key of a %s (NAME+ID+BASE64): %s" % (of, given))
     return name, raw[1:]
-def check(directory, key, receipts="", witnesses=(), every=False, redacted=False):
+def check(directory, key, receipts="", services=(), every=False, redacted=False):
     """What was found, as the object that --json prints; raises ValueError or OSError when nothing can be checked."""
-    paths = [path for path in Path(directory).iterdir() if re.fullmatch("[0-9]{8}[.]seg", path.name, re.A)]
-    files = {int(path.stem): path for path in paths if int(path.stem)}
-    if not files:
+    named = [path for path in Path(directory).iterdir() if re.fullmatch("[0-9]{8}[.]seg", path.name, re.A)]
+    sizes = {path: path.stat().st_size for path in named if int(path.stem)}
+    if not sizes:
         raise ValueError("no 00000001.seg or the like in %s" % directory)
-    large = [epoch for epoch in files if files[epoch].stat().st_size > LARGEST]
-    content = {epoch: b"" if epoch in large else path.read_bytes() for epoch, path in files.items()}
-    notes, ignored = notes_of(receipts)
-    sizes = [int(text.split("\n")[1]) for text, _ in notes if not text.startswith(CERTIFICATE + "\n")]
-    log = Log(content, key[0], key[1], every, redacted, set(sizes))
-    for epoch in large:
-        log.find("I1", name_of(epoch), "larger than %d bytes: not read" % LARGEST)
-    matched, more, newest, newest_size = log.anchors(notes, witnesses)
-    final = log.tree or Tree()
-    def order(found):
-        (invariant, where), _ = found
-        place, _, number = where.replace("anchor ", "anchor:").partition(":")
-        return place == "anchor", place, int(number or 0), int(invariant[1:])
-
-    findings = [{"invariant": invariant, "where": where, "what": what}
-                for (invariant, where), what in sorted(log.findings.items(), key=order)]
-    return {"holds": not findings, "origin": log.origin, "size": final.size, "root": b64(final.root()),
+    files = {int(path.stem): path.read_bytes() if size <= LARGEST else b"" for path, size in sizes.items()}
+    checkpoints, certificates, bad = kept(receipts)
+    log = Log(files, key, every, redacted, [size for _, _, _, size, _ in checkpoints])
+    for path, size in sizes.items():
+        log.find("I1", size > LARGEST, (int(path.stem), 0))
+    matched, times, ignored = anchors(log, checkpoints, certificates, services)
+    findings = [{"invariant": "I%d" % invariant, "where": place(where), "what": what}
+                for (where, invariant), what in sorted(log.findings.items())]
+    return {"holds": not findings, "origin": log.origin, "size": log.tree.size, "root": b64(log.tree.root()),
             "findings": findings, "sessions": log.sessions, "records_cut": len(log.cuts),
             "records_cut_beyond": len(log.beyond), "files_missing": min(files) - 1, "open_tail_bytes": log.open_tail,
-            "signatures_checked": log.signatures, "receipts": len(sizes) + len(ignored), "receipts_matched": matched,
-            "receipts_ignored": ignored + more, "newest_receipt_s": newest, "newest_receipt_size": newest_size}
+            "signatures_checked": log.signatures, "receipts": len(checkpoints) + bad, "receipts_matched": len(matched),
+            "receipts_ignored": ["a note that is none"] * bad + ignored, "newest_receipt_s": max(times, default=None),
+            "newest_receipt_size": max(matched, default=0)}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", metavar="DIR")
@@ -604,25 +495,24 @@ def main():
     given = parser.parse_args()
     try:
         receipts = Path(given.receipts).read_text("utf-8") if given.receipts else ""
-        witnesses = [vkey(one) for one in given.witness]
-        result = check(given.directory, vkey(given.key), receipts, witnesses, given.all, given.redacted)
+        key, services = vkey(given.key), [vkey(one, "service") for one in given.witness]
+        result = check(given.directory, key, receipts, services, given.all, given.redacted)
+        exit_code = 0 if result["holds"] else 1
     except (ValueError, OSError) as error:
         print("verify_log: %s" % error, file=sys.stderr)
         return 2
     if given.json:
         print(json.dumps(result))
-        return 0 if result["holds"] else 1
-    for session in result["sessions"]:
+        return exit_code
+    for session in result.pop("sessions"):
         print("session %(sid)d  opened at %(wall_s)d s  %(bytes)d bytes  ended by %(why)s" % session)
-    for found in result["findings"]:
+    for found in result.pop("findings"):
         print("%(invariant)-4s %(where)-16s %(what)s" % found)
-    for ignored in result["receipts_ignored"]:
-        print("ignored: " + ignored)
-    print("PASSED" if result["holds"] else "FAILED: %d findings" % len(result["findings"]))
-    print("%(size)d records, root %(root)s, %(signatures_checked)d signatures checked" % result)
-    print("records cut: %(records_cut)d; files missing: %(files_missing)d; open tail: %(open_tail_bytes)d bytes; "
-          "receipts matched: %(receipts_matched)d of %(receipts)d" % result)
-    return 0 if result["holds"] else 1
+    for why in result.pop("receipts_ignored"):
+        print("ignored: " + why)
+    print("PASSED" if result.pop("holds") else "FAILED")
+    print("; ".join("%s: %s" % (name.replace("_", " "), value) for name, value in result.items()))
+    return exit_code
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -63,8 +63,8 @@ def package(case: Case) -> Answer:
     """`wakeword audit verify --json`, but in this process."""
     with tempfile.TemporaryDirectory() as folder:
         result = verify(
-            _folder(case, folder), Key.from_vkey(case.key), case.receipts,
-            [Key.from_vkey(one) for one in case.witnesses], every=case.every, redacted=case.redacted,
+            _folder(case, folder), Key.of_device(case.key), case.receipts,
+            [Key.of_service(one) for one in case.witnesses], every=case.every, redacted=case.redacted,
         )  # fmt: skip
     answer: Answer = json.loads(json.dumps(as_json(result)))
     return answer
@@ -73,7 +73,7 @@ def package(case: Case) -> Answer:
 def one_file(case: Case) -> Answer:
     """scripts/verify_log.py, in this process."""
     with tempfile.TemporaryDirectory() as folder:
-        witnesses = [VERIFY_LOG.vkey(one) for one in case.witnesses]
+        witnesses = [VERIFY_LOG.vkey(one, "service") for one in case.witnesses]
         answer: Answer = VERIFY_LOG.check(
             str(_folder(case, folder)), VERIFY_LOG.vkey(case.key), case.receipts, witnesses, case.every, case.redacted
         )

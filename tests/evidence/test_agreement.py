@@ -16,6 +16,8 @@ from evidence_maker import FORGERIES, LIES, Case, Writer, draw, plan, signer
 from evidence_room import HandClock, Room
 from verifiers import PAGE, VERIFY_LOG, Answer, common, one_file, package, page
 
+from wakeword.evidence.note import Key, NoteError
+
 VECTORS = Path(__file__).parents[1] / "evidence_vectors"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
 KEYS = json.loads((VECTORS / "keys.json").read_text())
@@ -48,6 +50,22 @@ def test_on_the_vectors_all_three_say_what_is_expected(chromium: Chromium, every
             assert [where for _, where in found] == expected.get("where", []), case.what
             assert answer["open_tail_bytes"] == expected["open_tail"], case.what
         assert common(said[0]) == common(said[1]) == common(said[2]), case.what
+
+
+@pytest.mark.parametrize("whose", ["device", "service"])
+def test_a_key_that_is_not_as_it_must_be_is_refused_by_all_three(chromium: Chromium, whose: str) -> None:
+    refused: dict[str, str] = KEYS[f"refused_{whose}_vkeys"]
+    with chromium.open(PAGE) as opened:
+        ask = "async ([key, whose]) => { try { await { device: deviceKey, service: serviceKey }[whose](key); }"
+        ask += " catch (error) { return error.message; } return ''; }"
+        from_page = {what: opened.run(ask, [key, whose]) for what, key in refused.items()}
+        assert opened.run(ask, [KEYS[f"{whose}_vkey"], whose]) == ""
+    for what, key in refused.items():
+        with pytest.raises(NoteError):
+            {"device": Key.of_device, "service": Key.of_service}[whose](key)
+        with pytest.raises(ValueError, match="public key"):
+            VERIFY_LOG.vkey(key, whose)
+        assert from_page[what].startswith("This"), what
 
 
 def test_on_drawn_logs_all_three_say_the_same(chromium: Chromium) -> None:

@@ -72,7 +72,7 @@ def test_the_verifier_in_the_archive_checks_the_log_in_it(room: Room, tmp_path: 
     ask = [sys.executable, "-I", "-S", "verify_log.py", "log", "--key", "device.vkey", "--receipts", "receipts.txt"]
     done = subprocess.run(ask, cwd=tmp_path / "evidence", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "receipts matched: 1 of 1" in done.stdout
+    assert "receipts matched: 1;" in done.stdout
 
 
 @pytest.mark.parametrize(("name", "kind"), [("../../00000001.seg", tarfile.REGTYPE), ("00000001.seg", tarfile.SYMTYPE)])

@@ -15,13 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 from evidence_maker import QUIET, Case, Life, Planned, Writer, cut, drawn  # noqa: E402  found in tests/
 from verifiers import package  # noqa: E402
 
-from wakeword.evidence.note import encode64  # noqa: E402
+from wakeword.evidence.note import COSIGNATURE, ED25519, Key, encode64  # noqa: E402
 from wakeword.evidence.record import Record, canonical  # noqa: E402
 from wakeword.evidence.redact import redacted  # noqa: E402
 from wakeword.evidence.segment import file_name  # noqa: E402
@@ -279,8 +281,42 @@ def made(name: str) -> Writer:
     return writer
 
 
+def refused(seed: str, service: str) -> dict[str, dict[str, str]]:
+    """Keys with one fault each, of which a verifier says that there is nothing to check."""
+    public = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).public_key().public_bytes_raw()
+    device = f"{ORIGIN}/device"  # not the vectors' device: it is enough to read the key
+
+    def spelt(name: str, kind: int = ED25519) -> str:
+        return Key(name, public, kind).vkey()
+
+    right, identity = spelt(device), Key(device, public).identity.hex()
+    return {
+        "refused_device_vkeys": {
+            "of type 4": spelt(device, COSIGNATURE),
+            "of type 2": spelt(device, 2),
+            "the name has no /device": spelt(ORIGIN),
+            "the name is /device alone": spelt("/device"),
+            "an origin of 129 bytes": spelt("o" * 129 + "/device"),
+            "an origin with a capital letter": spelt(device.replace("w", "W", 1)),
+            "the ID of another name": right.replace("wakeword/0c", "wakeword/0d", 1),
+            "the ID in capital letters": right.replace(identity, identity.upper(), 1),
+            "white space within": right[:-8] + " " + right[-8:],
+            "31 bytes": Key(device, public[:-1]).vkey(),
+        },
+        "refused_service_vkeys": {
+            "of type 1": spelt(service),
+            "no name": spelt("", COSIGNATURE),
+            "a name with a space": spelt("a service", COSIGNATURE),
+            "a name with a letter beyond ASCII": spelt("dienst.für.alle", COSIGNATURE),
+        },
+    }
+
+
 def main() -> None:
     """Write the files and the entries."""
+    keys = json.loads((HERE / "keys.json").read_text())
+    keys |= refused(keys["TEST_ONLY_device_seed_hex"], keys["service_name"])
+    (HERE / "keys.json").write_text(json.dumps(keys, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     expected = json.loads((HERE / "expected.json").read_text())
     for name, (what, _, violates) in MADE.items():
         writer = made(name)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -121,7 +121,7 @@ def _source(given: argparse.Namespace) -> Iterator[Source]:
                 (Path(folder) / name).write_bytes(content)
             source = _complete(given, Path(folder), packed.key)
             source.receipts = "\n\n".join(filter(None, [source.receipts, packed.receipts]))
-            source.witnesses += [note.Key.from_vkey(key) for key in packed.witnesses if given.witness == []]
+            source.witnesses += [note.Key.of_service(key) for key in packed.witnesses if given.witness == []]
             source.policy = packed.policy
             yield source
     else:
@@ -134,19 +134,21 @@ def _complete(given: argparse.Namespace, folder: Path, found: str) -> Source:
     if receipts and not read_notes(receipts).checkpoints:
         hint = "expected signed checkpoints: origin, size, root, an empty line, and lines that begin with a dash"
         raise ConfigError("no checkpoint in it", where=str(given.receipts), hint=hint)
-    return Source(folder, device, pinned, receipts, [_key(text) for text in getattr(given, "witness", [])])
+    return Source(
+        folder, device, pinned, receipts, [_key(text, note.Key.of_service) for text in getattr(given, "witness", [])]
+    )
 
 
 def _device(given: argparse.Namespace, folder: Path, found: str) -> tuple[note.Key, bool]:
     """The device key, and whether it was given."""
     if given.key:
-        return _key(given.key), True
+        return _key(given.key, note.Key.of_device), True
     beside = folder / VKEY_NAME
     if not found and not beside.exists():
         raise ConfigError("no device key", where=str(beside), hint="give --key with the device's public key")
     text = "the key was found beside the log: who could rewrite one could rewrite both; pin it with --key"
     print(f"wakeword: {text}", file=sys.stderr)
-    return _key(found or str(beside)), False
+    return _key(found or str(beside), note.Key.of_device), False
 
 
 def _checked(source: Source, *, every: bool = False, redacted: bool = False) -> Result:
@@ -256,11 +258,11 @@ def _write(path: Path, content: bytes) -> None:
         raise Fatal(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
-def _key(given: str) -> note.Key:
+def _key(given: str, read: Callable[[str], note.Key]) -> note.Key:
     """A verifier key, or the file that has one."""
     try:
         text = given if "+" in given and "\n" not in given and not Path(given).exists() else _read(Path(given))
-        return note.Key.from_vkey(text)
+        return read(text)
     except note.NoteError as error:
         raise ConfigError(str(error), where=given, hint="expected NAME+ID+BASE64, or a file with that") from error
 

@@ -63,7 +63,7 @@ def origin_beside(directory: Path, public: bytes, disk: Disk = REAL) -> str:
     if not disk.exists(path):
         return ""
     try:
-        key = note.Key.from_vkey(disk.read(path).decode("utf-8", "replace"))
+        key = note.Key.of_device(disk.read(path).decode("utf-8", "replace"))
     except note.NoteError as error:
         raise ConfigError(str(error), where=str(path)) from error
     if key.public != public:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -103,6 +104,22 @@ class Key:
         key = cls(name, raw[1:], raw[0])
         if key.identity.hex() != identity:
             raise NoteError(f"the verifier key's id is {identity!r}; its name and key give {key.identity.hex()!r}")
+        return key
+
+    @classmethod
+    def of_device(cls, line: str) -> Key:
+        """A device's public key, as a verifier pins it; raises `NoteError` for a key of another type or name."""
+        key = cls.from_vkey(line)
+        if key.kind != ED25519 or not re.fullmatch("[a-z0-9./-]{1,128}/device", key.name):
+            raise NoteError(f"not a device's key, of type 1 and named ORIGIN/device: {line.strip()[:200]!r}")
+        return key
+
+    @classmethod
+    def of_service(cls, line: str) -> Key:
+        """The public key of a service that cosigns; raises `NoteError` for a key of another type or name."""
+        key = cls.from_vkey(line)
+        if key.kind != COSIGNATURE or not re.fullmatch("[!-~]+", key.name):
+            raise NoteError(f"not the key of a service that cosigns, of type 4: {line.strip()[:200]!r}")
         return key
 
     def signed(self, text: str, signature: bytes) -> bool:
