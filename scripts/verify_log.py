@@ -408,10 +408,10 @@ class Log(Reading):
         old, sent, sessions = self.meters.get(r["gen"], (r, 0, 0))
         self.meters[r["gen"]] = r, 0, 0
         out, back, payload = (r[name] - old[name] for name in ("eg_b", "in_b", "uq_b"))
-        most = 150 * sent + 1638400 * sessions + 4 * back, sent + 22 * -(-sent // 1024) + 8192 * sessions
         self.find("I18", min(out, back, payload) < 0)
-        self.find("I18", 100 * out > most[0] or payload > most[1],
-                  what="%d bytes beyond what the gate passed left by the uplink" % (max(out, payload) - sent))
+        beyond = "%d bytes beyond what the gate passed left by the uplink"
+        self.find("I18", payload > sent + 22 * -(-sent // 1024) + 8192 * sessions, what=beyond % (payload - sent))
+        self.find("I18", 100 * out > 150 * sent + 1638400 * sessions + 4 * back, what=beyond % (out - sent))
 
 # --- what was kept elsewhere (I20), keys, the answer ------------------------------------------------------------------
 def kept(content):
