@@ -36,7 +36,8 @@ RESERVED = {
     "pydantic": {"config", "eval"}, "rich": {"bench", "cli", "demo", "display"},
     "yaml": {"bench", "config", "demo", "eval", "model", "sections", "train"},
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "train"}, "soxr": {"source", "train"},
-    "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"}, "cryptography": {"evidence", "keep"},
+    "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "uplink"},
+    "cryptography": {"evidence", "keep"},
     "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service"}, "pickle": set(),
 }  # fmt: skip

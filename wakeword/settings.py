@@ -169,7 +169,9 @@ class StatusSettings:
     metrics: str = ""  # unix:PATH or HOST:PORT; "" is none
 
 
-def to_json(settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | KeeperSettings | StatusSettings) -> str:
+def to_json(
+    settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | KeeperSettings | StatusSettings,
+) -> str:
     """The settings as one line for a process's command line."""
     return json.dumps(asdict(settings), sort_keys=True)
 
