@@ -138,16 +138,6 @@ class UplinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterSettings:
-    """The meter, where the kernel's counts are wanted."""
-
-    to_gate: int
-    source: str  # nft or bpf
-    table: str = "wakeword"  # nft: of family inet, in the namespace that the uplink has to itself
-    unit: str = "wakeword-uplink.service"  # bpf: systemd's name of the uplink
-
-
-@dataclass(frozen=True, slots=True)
 class KeeperSettings:
     """The keeper, which runs only where there is consent."""
 
@@ -157,6 +147,16 @@ class KeeperSettings:
     public_key: str  # 64 hexadecimal digits: the clips are sealed to it
     most_clips: int
     evidence: str = ""  # as in ListenSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """The meter, where the kernel's counts are wanted."""
+
+    to_gate: int
+    source: str  # nft or bpf
+    table: str = "wakeword"  # nft: of family inet, in the namespace that the uplink has to itself
+    unit: str = "wakeword-uplink.service"  # bpf: systemd's name of the uplink
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class StatusSettings:
 
 
 def to_json(
-    settings: ListenSettings | GateSettings | UplinkSettings | MeterSettings | KeeperSettings | StatusSettings,
+    settings: ListenSettings | GateSettings | UplinkSettings | KeeperSettings | MeterSettings | StatusSettings,
 ) -> str:
     """The settings as one line for a process's command line."""
     return json.dumps(asdict(settings), sort_keys=True)
@@ -194,18 +194,18 @@ def gate_from_json(text: str) -> GateSettings:
     return GateSettings(**given)
 
 
+def keeper_from_json(text: str) -> KeeperSettings:
+    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
+    given: dict[str, Any] = json.loads(text)
+    return KeeperSettings(**given | {"consent": ConsentSettings(**given["consent"])})
+
+
 def meter_from_json(text: str) -> MeterSettings:
     """The inverse of `to_json`; raises `TypeError`, or `ValueError` for a source that there is not."""
     settings = MeterSettings(**json.loads(text))
     if settings.source not in ("nft", "bpf"):
         raise ValueError(f"a meter asks nft or bpf, not {settings.source!r}")
     return settings
-
-
-def keeper_from_json(text: str) -> KeeperSettings:
-    """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
-    return KeeperSettings(**given | {"consent": ConsentSettings(**given["consent"])})
 
 
 def status_from_json(text: str) -> StatusSettings:
