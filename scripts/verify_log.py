@@ -76,7 +76,7 @@ SPELT = {"bool": "(true|false)", "name": '"[a-z0-9./-]{1,128}"', "hexes": '"([0-
 CERTIFICATE, STARTS = "wakegate-key/v1", ("first", "stop", "crash")
 LIMITS = {"beat_ms": (1000, 900000), "cap_b": (1, 2000000), "cap_ms": (1, 60000), "hour": (1, 60), "lag_ms": (1, 2000),
           "rate": (1, 64000), "s1_min": (100000, 1000000), "s2_min": (100000, 1000000), "win_b": (1, 131072)}
-MAX, GROUP, LARGEST, NO_RECORD = 2**53 - 1, 16384, 64 * 1024 * 1024, ("", "head", "seal", "cut")
+MAX, GROUP, AHEAD, LARGEST, NO_RECORD = 2**53 - 1, 16384, 131072, 64 * 1024 * 1024, ("", "head", "seal", "cut")
 def compiled(form):
     """A kind; the pattern of its lines, which have one spelling each; and the bounds of its numbers."""
     kind, *fields = form.replace("|\n    ", "|").split()
@@ -396,7 +396,7 @@ class Log(Reading):
         win, whole = o["win_b"], r["why"] in ("end", "cap_b", "cap_ms", "rate", "stop")
         self.find("I8", r["sid"] != o["sid"])
         self.find("I9", r["bytes"] > o["cap_b"] or r["ms"] > min(o["cap_ms"], r["t"] - o["t"]) or win is not None and (
-            whole and r["bytes"] < win or p and 1000 * (r["bytes"] - win - GROUP) > p["rate"] * r["ms"]))
+            whole and r["bytes"] < win or p and 1000 * (r["bytes"] - win - AHEAD) > p["rate"] * r["ms"]))
         self.sessions[-1].update(bytes=r["bytes"], why=r["why"])
         self.spend(r["bytes"])
     def on_stop(self, r, p):

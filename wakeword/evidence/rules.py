@@ -16,7 +16,7 @@ from wakeword.evidence.record import HARD_LIMITS, Record
 HOUR_MS = 3_600_000
 CLOCK_SLACK_MS = 2_500
 SILENCE_MARGIN_MS = 15_000
-BURST_BYTES = 16_384
+BURST_BYTES = 131_072
 MAX_WAKE_AGE_MS = 5_000
 WHOLE_WINDOW = ("end", "cap_b", "cap_ms", "rate", "stop")  # ends at which the window must have passed whole
 
