@@ -37,7 +37,7 @@ def made(tmp_path: Path) -> Recipe:
 def test_every_step_has_a_result_of_its_own(made: Recipe) -> None:
     steps = recipe.steps(made)
     results = [result for _, result, _ in steps]
-    assert len(set(results)) == len(steps) == 7 + len(made.spoken) + made.pools + made.seeds_stage2
+    assert len(set(results)) == len(steps) == 8 + 2 * len(made.spoken) + made.pools + made.seeds_stage2
     assert results[-1] == made.out / "jarvis" / "card.md"
 
 

@@ -124,6 +124,10 @@ def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
             (f"synthetic voices, {w.phrase}", work / "voices" / w.name / "done", lambda w=w: _voices(recipe, w))
             for w in recipe.spoken
         ),
+        *(
+            (f"voices to measure on, {w.phrase}", work / "held" / w.name / "done", lambda w=w: _voices(recipe, w, True))
+            for w in recipe.spoken
+        ),
         ("more speakers", warped / "index.csv", lambda: _warp(recipe, warped)),
         *((f"clips {p.name}", p / "items.csv", lambda p=p, n=n: _pool(recipe, p, n)) for n, p in enumerate(pools)),
         ("stage 1", stage1 / "stage1.pt", lambda: _stage1(recipe, pools, stage1)),
@@ -133,6 +137,7 @@ def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
             for n, p in enumerate(stage2)
         ),
         ("dev conditions", work / "dev" / "index.csv", lambda: _conditions(recipe, work / "dev")),
+        ("held conditions", work / "dev-held" / "index.csv", lambda: _held_conditions(recipe, work / "dev-held")),
         ("raw models", work / "raw" / words[-1] / "manifest.yaml", lambda: _assemble(recipe, work / "raw", {})),
         ("sweep", table, lambda: _sweep(recipe, work / "raw", table)),
         ("operating points", recipe.out / words[-1] / "card.md", lambda: _finish(recipe, table)),
@@ -143,9 +148,10 @@ def _stage2_folders(recipe: Recipe) -> list[Path]:
     return [recipe.work / f"stage2-{number}" for number in range(recipe.seeds_stage2)]
 
 
-def _voices(recipe: Recipe, word: Word) -> None:
-    folder = recipe.work / "voices" / word.name
-    synthesize.synthesize(word, folder, held=False, rounds=recipe.rounds, processes=recipe.processes)
+def _voices(recipe: Recipe, word: Word, held: bool = False) -> None:
+    folder = recipe.work / ("held" if held else "voices") / word.name
+    rounds = synthesize.HELD_ROUNDS if held else recipe.rounds
+    synthesize.synthesize(word, folder, held=held, rounds=rounds, processes=recipe.processes)
     (folder / "done").touch()
 
 
@@ -187,6 +193,15 @@ def _conditions(recipe: Recipe, out: Path) -> None:
     conditions.write(out, corpus.wake_words(recipe.wake, "dev"), around)
 
 
+def _held_conditions(recipe: Recipe, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    around: augment.Surroundings = corpus.surroundings(recipe.corpora, "dev", simulated_rooms=0)
+    said = [
+        clip for word in recipe.words for clip in corpus.synthetic(recipe.work / "held" / word) if clip.label == word
+    ]
+    conditions.write(out, said, around)
+
+
 def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
     work = recipe.work
     stage2 = [folder / "stage2.pt" for folder in _stage2_folders(recipe)]
@@ -210,8 +225,10 @@ def _finish(recipe: Recipe, table: Path) -> None:
         details[word]["manifest"]["operating_points"] = measured
     _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
     (recipe.work / "details.json").write_text(json.dumps(details, indent=1))
+    held = recipe.work / "sweep-held.csv"
+    sweep.sweep(recipe.out, list(recipe.words), recipe.work / "dev-held", None, held, recipe.processes)
     for word in recipe.words:
-        card.write(recipe.out / word, choose.read(final, word))
+        card.write(recipe.out / word, choose.read(final, word), choose.read(held, word))
 
 
 def calibration(table: choose.Sweep) -> dict[str, Any]:

@@ -63,11 +63,15 @@ def _negative(job: tuple[str, dict[str, str]]) -> list[list[str]]:
     return rows
 
 
-def sweep(models: Path, words: list[str], conditions: Path, corpora: Path, out: Path, processes: int) -> None:
-    """Write the table."""
+def sweep(
+    models: Path, words: list[str], conditions: Path, corpora: Path | None, out: Path, processes: int
+) -> None:  # fmt: skip
+    """Write the table; without corpora, of the utterances alone."""
     with (conditions / "index.csv").open(newline="") as file:
         clips = [(str(conditions), row) for row in csv.DictReader(file) if row["word"] in words]
-    speech = [(str(corpora), row) for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
+    speech = []
+    if corpora:
+        speech = [(str(corpora), row) for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
     with multiprocessing.Pool(processes, _start, (str(models), words)) as pool, out.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["word", "condition", "path", "speaker", "time_s", "stage1", "stage2", "hours"])
