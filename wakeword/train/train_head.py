@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wakeword.train.learn import Average, Course, Pool, learning_rate
+from wakeword.train.progress import Pace
 from wakeword.train.stage1 import WIDTH, Stage1, Targets, loss
 from wakeword.train.train_stage1 import crop, window
 
@@ -44,6 +45,7 @@ class Taps(nn.Module):
 def heard(trunk: Stage1, pools: list[Pool], random: np.random.Generator) -> tuple[Tensor, Targets]:
     """(n, 52, 48) float16 of what the trunk says to crops of all clips, and their targets."""
     said, word, end = [], [], []
+    pace, told, whole = Pace(), 0, sum(len(pool) for pool in pools)
     for pool in pools:
         features = pool.log_mels()
         spoken = np.flatnonzero(pool.end > 0)
@@ -54,6 +56,8 @@ def heard(trunk: Stage1, pools: list[Pool], random: np.random.Generator) -> tupl
             frames = [window(features[item], first) for item, first in zip(order[part], begin[part], strict=True)]
             with torch.inference_mode():
                 said.append(trunk.trunk(torch.from_numpy(np.stack(frames).astype(np.float32))).half())
+        told += len(pool)
+        print(f"{told}/{whole} clips heard, about {pace.minutes_left(told, whole):.1f} min left", flush=True)
         word.append(pool.word[order])
         end.append(ends)
     return torch.cat(said), Targets(torch.from_numpy(np.concatenate(word)), torch.from_numpy(np.concatenate(end)))
