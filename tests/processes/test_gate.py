@@ -226,6 +226,19 @@ def test_a_weak_wake_uploads_nothing_and_ends_the_gate(bench: Bench) -> None:
     assert b"closed after a fault (score)" in gate.process.stderr.read()
 
 
+def test_a_wake_that_comes_too_late_is_denied_and_the_next_one_is_not(bench: Bench) -> None:
+    gate = bench.start()
+    late = gate.wake(wake_id=now_ms() - 4_001)
+    gate.say(HELLO, late)
+    assert gate.answer() == State(Answer.DENIED, Reason.STALE, late.wake_id)
+    gate.say(wake := gate.wake())
+    assert gate.answer() == State(Answer.GRANTED, Reason.NONE, wake.wake_id)
+    gate.say(End(wake.wake_id))
+    assert sent(gate.heard(gate.uplink_in, Close)) == WINDOW
+    assert gate.stop() == 0
+    assert [record["wid"] for record in bench.records("wake")] == [wake.wake_id]
+
+
 def test_mute_denies_and_unmute_grants(bench: Bench) -> None:
     gate = bench.start()
     gate.say(HELLO)

@@ -165,6 +165,66 @@ def test_a_process_that_does_not_end_when_told_is_killed_and_named(
     verify(daemon.evidence)
 
 
+STOPS_IN_STAGE_2 = """
+import importlib.abc, importlib.machinery, os, signal, sys
+
+class Hook(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "wakeword.pipeline.stage2":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            judge = module.Stage2.judge
+
+            def stops(self, segment):
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return judge(self, segment)
+
+            module.Stage2.judge = stops
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Hook())
+"""
+
+
+def is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_while_stage_2_stands_still_nothing_opens_and_what_it_says_too_late_does_not_either(
+    tmp_path: Path, recorded: Path, receiver: Service
+) -> None:
+    """Each time it is asked the whole process stops inside it, and goes on once the policy's 400 ms are over."""
+    (tmp_path / "sitecustomize.py").write_text(STOPS_IN_STAGE_2)
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    options = ("--word", LOUD, "--input", str(recorded))
+    with Daemon(tmp_path, receiver.url, *options, environment=environment) as daemon:
+        daemon.event("listen", "listening")
+        listen, stops = daemon.pids()["listen"], 0
+        end = os.pidfd_open(listen)
+        while not select.select([end], [], [], 0.02)[0]:
+            if is_stopped(listen):
+                stops += 1
+                assert select.select([end], [], [], 0.6) == ([], [], [])  # stopped, it cannot end
+                os.kill(listen, signal.SIGCONT)
+        os.close(end)
+        assert daemon.to_the_end() == 0
+        late = daemon.of("listen", "late")
+        assert daemon.of("gate", "open") == daemon.of("gate", "denied") == []
+    assert stops >= len(late) > 0
+    assert all(line["lag_ms"] >= 600 for line in late)
+    assert receiver.connections == 0
+    assert verify(daemon.evidence)["sessions"] == []
+
+
 def test_muted_in_a_session_it_ends_and_unmuted_it_listens_again(
     tmp_path: Path, recorded: Path, receiver: Service
 ) -> None:

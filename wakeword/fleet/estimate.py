@@ -82,4 +82,3 @@ def reports_needed(name: str, epsilon: int, half_width: float, confidence: float
     """How many reports make an interval of that half width, by the noise alone."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     return math.ceil(noise_variance(scale(name, epsilon)) * (z / half_width) ** 2)
-

@@ -17,6 +17,7 @@ from wakeword.ordeal import books as books_module
 from wakeword.ordeal import fuzz as fuzz_module
 from wakeword.ordeal import inject as inject_module
 from wakeword.ordeal import kills as kills_module
+from wakeword.ordeal import wire as wire_module
 from wakeword.ordeal.crash import Trial, Tried
 from wakeword.ordeal.life import BrokenPromiseError
 from wakeword.ordeal.progress import Progress
@@ -28,6 +29,7 @@ EPILOG = """examples:
   scripts/ordeal/gate teeth                               one guard after the other is taken away: is it noticed?
   scripts/ordeal/gate kills --count 10000                 SIGKILL for the real process
   scripts/ordeal/gate fuzz --count 10000000               hostile messages to readers and states
+  scripts/ordeal/gate wire --count 100000                 the same for the real process
   scripts/ordeal/gate inject --count 8                    EIO, ENOSPC, SIGKILL at the first 8 calls of each
   scripts/ordeal/gate books --count 100                   bytes by the log, the kernel, the service (root, nftables)
 
@@ -93,6 +95,11 @@ def fuzz(given: argparse.Namespace) -> dict[str, Any]:
     return _counted(given, "messages", fuzz_module.run)
 
 
+def wire(given: argparse.Namespace) -> dict[str, Any]:
+    """The same for the real process."""
+    return _counted(given, "messages", wire_module.run)
+
+
 def inject(given: argparse.Namespace) -> dict[str, Any]:
     """Faults at the first calls."""
     given.count, first = len(inject_module.cases(given.count)), given.count
@@ -125,7 +132,7 @@ def _counted(given: argparse.Namespace, what: str, run: _Run) -> dict[str, Any]:
     return {what: done, **progress.sums["counts"]}
 
 
-ORDEALS = {"books": books, "crash": crash, "teeth": teeth, "kills": kills, "fuzz": fuzz, "inject": inject}
+ORDEALS = {"books": books, "crash": crash, "teeth": teeth, "kills": kills, "fuzz": fuzz, "inject": inject, "wire": wire}
 
 
 def main() -> int:

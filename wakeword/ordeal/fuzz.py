@@ -145,13 +145,13 @@ class Episode:
     """One gate and its hostile neighbours."""
 
     def __init__(self, draw: random.Random, counts: Counter[str]) -> None:
-        self._draw, self._counts = draw, counts
-        self._log = FuzzLog()
-        self._outside = FuzzOutside(self._log)
+        self.draw, self.counts = draw, counts
+        self.log = FuzzLog()
+        self.outside = FuzzOutside(self.log)
         reports = Reports(epsilon=6, budget=draw.choice([0, 6, 600]))
-        clerk = Clerk(self._log.now[0], draw.choice(["own", *["nft"] * 20]), reports)
-        self._gate = Gate(self._log, self._outside, POLICY, clerk)
-        self._outside.gate = self._gate
+        clerk = Clerk(self.log.now[0], draw.choice(["own", *["nft"] * 20]), reports)
+        self.gate = Gate(self.log, self.outside, POLICY, clerk)
+        self.outside.gate = self.gate
         self._readers = [FrameReader(kinds) for kinds in (LISTEN_TO_GATE, UPLINK_TO_GATE, METER_TO_GATE)]
         self._wake = self._good_wake()
         self._next, self._sessions, self._sent_bytes = 0, 0, 0
@@ -160,83 +160,86 @@ class Episode:
         """Until the gate is latched or enough was said; how many messages that was."""
         said = 0
         try:
-            while said < EPISODE and self._gate.state is not State.LATCHED:
-                self._something_happens()
-                self._say(self._hello() if not said and self._draw.random() < 0.95 else self._drawn())
+            while said < EPISODE and self.gate.state is not State.LATCHED:
+                self.something_happens()
+                self._say(self._hello() if not said and self.draw.random() < 0.95 else self._drawn())
                 said += 1
         except TooManyFaultsError:
-            self._counts["too many faults"] += 1
-        self._gate.finish("fault" if self._gate.state is State.LATCHED else "shutdown")
-        self._counts[f"ended {self._gate.state.name}"] += 1
-        self._counts["sessions"] += self._log.account.sessions
-        self._counts["records"] += self._log.records
+            self.counts["too many faults"] += 1
+        self.gate.finish("fault" if self.gate.state is State.LATCHED else "shutdown")
+        self.counts[f"ended {self.gate.state.name}"] += 1
+        self.counts["sessions"] += self.log.account.sessions
+        self.counts["records"] += self.log.records
         return said
 
     def _say(self, told: tuple[int, bytes]) -> None:
         pipe, frame = told
-        if self._draw.random() < 0.01:
-            at = self._draw.randrange(len(frame))
-            frame = frame[:at] + bytes([frame[at] ^ (1 << self._draw.randrange(8))]) + frame[at + 1 :]
-            self._counts["bits turned over"] += 1
+        if self.draw.random() < 0.01:
+            at = self.draw.randrange(len(frame))
+            frame = frame[:at] + bytes([frame[at] ^ (1 << self.draw.randrange(8))]) + frame[at + 1 :]
+            self.counts["bits turned over"] += 1
         began_s = time.process_time()
-        for piece in self._pieces(frame):
-            try:
-                for message in self._readers[pipe].push(piece):
-                    self._counts["understood"] += 1
-                    self._gate.hear(message)
-            except FrameError as error:
-                self._counts["refused by form"] += 1
-                self._gate.broken(error.code)
-                return
+        try:
+            for piece in self._pieces(frame):
+                self.feed(pipe, piece)
+        except FrameError as error:
+            self.counts["refused by form"] += 1
+            self.gate.broken(error.code)
         if time.process_time() - began_s > LONGEST_TURN_S:
             raise BrokenPromiseError(f"{time.process_time() - began_s:.1f} s for one message of {len(frame)} bytes")
 
+    def feed(self, pipe: int, piece: bytes) -> None:
+        """Bytes from listen (0), the uplink (1) or the meter (2)."""
+        for message in self._readers[pipe].push(piece):
+            self.counts["understood"] += 1
+            self.gate.hear(message)
+
     def _pieces(self, frame: bytes) -> Iterator[bytes]:
-        cut = self._draw.randrange(len(frame) + 1) if self._draw.random() < 0.1 else 0
+        cut = self.draw.randrange(len(frame) + 1) if self.draw.random() < 0.1 else 0
         yield from (frame[:cut], frame[cut:])
 
-    def _something_happens(self) -> None:
+    def something_happens(self) -> None:
         """Time, the mute switch, the uplink's end, a daily change."""
-        draw = self._draw
-        self._log.now[0] += draw.choice([0, 1, 10, 100, 100, 1_000, 5_000 if draw.random() < 0.1 else 10])
+        draw = self.draw
+        self.log.now[0] += draw.choice([0, 1, 10, 100, 100, 1_000, 5_000 if draw.random() < 0.1 else 10])
         chance = draw.random()
         if chance < 0.01:
-            self._outside.mute = not self._outside.mute
+            self.outside.mute = not self.outside.mute
         elif chance < 0.012:
-            self._gate.uplink_gone()
+            self.gate.uplink_gone()
         elif chance < 0.015:
-            self._log.now[0] += draw.choice([300_000, 86_400_000])
+            self.log.now[0] += draw.choice([300_000, 86_400_000])
         elif chance < 0.016:
-            self._gate.meter_gone()
+            self.gate.meter_gone()
         if chance < 0.3:
-            self._gate.advance()
-        if self._gate.day_over():
-            self._gate.finish("daily")
-            self._gate.renewed()
+            self.gate.advance()
+        if self.gate.day_over():
+            self.gate.finish("daily")
+            self.gate.renewed()
 
     def _hello(self) -> tuple[int, bytes]:
         return 0, encode(Hello(MODEL1, MODEL2))
 
     def _good_wake(self) -> Wake:
-        now = self._log.now[0]
-        window = bytes(2 * self._draw.randrange(1, 200))
-        return Wake(now - self._draw.randrange(3), 9_000, 700_000, 800_000, 90, MODEL1, MODEL2, window)
+        now = self.log.now[0]
+        window = bytes(2 * self.draw.randrange(1, 200))
+        return Wake(now - self.draw.randrange(3), 9_000, 700_000, 800_000, 90, MODEL1, MODEL2, window)
 
     def _drawn(self) -> tuple[int, bytes]:
         """What comes next: often what is expected, else anything."""
         honest: list[Callable[[], tuple[int, bytes]]] = [self._tick, self._notice, self._from_uplink, self._from_meter]
-        if self._gate.state is State.OPEN:
+        if self.gate.state is State.OPEN:
             honest += [self._audio] * 8 + [self._end]
         else:
             honest += [self._new_wake] * 3
         return (
-            self._draw.choice(honest)()
-            if self._draw.random() < 0.97
-            else self._draw.choice([self._hello, self._wrong_wake, self._audio, self._end, self._noise])()
+            self.draw.choice(honest)()
+            if self.draw.random() < 0.97
+            else self.draw.choice([self._hello, self._wrong_wake, self._audio, self._end, self._noise])()
         )
 
     def _tick(self) -> tuple[int, bytes]:
-        return 0, encode(Tick(*(self._draw.choice([0, 1, 100, 200]) for _ in range(5))))
+        return 0, encode(Tick(*(self.draw.choice([0, 1, 100, 200]) for _ in range(5))))
 
     def _new_wake(self) -> tuple[int, bytes]:
         self._wake, self._next = self._good_wake(), 9_000
@@ -244,30 +247,30 @@ class Episode:
 
     def _wrong_wake(self) -> tuple[int, bytes]:
         frame = bytearray(encode(self._good_wake()))
-        at = HEADER.size + self._draw.randrange(120)
-        frame[at] = self._draw.randrange(256)
+        at = HEADER.size + self.draw.randrange(120)
+        frame[at] = self.draw.randrange(256)
         return 0, bytes(frame)
 
     def _audio(self) -> tuple[int, bytes]:
-        count = self._draw.choice([2, 160, 160, 1_600, 2_048])
-        start = self._next if self._draw.random() < 0.99 else self._draw.randrange(2**64)
+        count = self.draw.choice([2, 160, 160, 1_600, 2_048])
+        start = self._next if self.draw.random() < 0.99 else self.draw.randrange(2**64)
         self._next += count
-        return 0, encode(Audio(start, bytes(2 * count - (self._draw.random() < 0.003))))
+        return 0, encode(Audio(start, bytes(2 * count - (self.draw.random() < 0.003))))
 
     def _end(self) -> tuple[int, bytes]:
-        wake_id = self._wake.wake_id if self._draw.random() < 0.9 else self._draw.randrange(2**64)
+        wake_id = self._wake.wake_id if self.draw.random() < 0.9 else self.draw.randrange(2**64)
         return 0, encode(End(wake_id))
 
     def _notice(self) -> tuple[int, bytes]:
-        draw = self._draw
+        draw = self.draw
         notices: list[Message] = [Trouble(draw.randrange(1, 7)), Collect(draw.randrange(1, 5), draw.randrange(9), 9)]
         if draw.random() < 0.02:
             notices = [Walls(*range(12)), Stats(1, 2, 3, 4, 5, 6, 7), Trouble(draw.randrange(9))]
         return 0, encode(draw.choice(notices))
 
     def _from_uplink(self) -> tuple[int, bytes]:
-        draw = self._draw
-        sid = self._log.account.sessions if draw.random() < 0.9 else draw.randrange(2**64)
+        draw = self.draw
+        sid = self.log.account.sessions if draw.random() < 0.9 else draw.randrange(2**64)
         told: list[Message] = [Stop(sid), Base(draw.randrange(99))]
         if draw.random() < 0.05:
             self._sent_bytes += draw.randrange(1_000)
@@ -275,12 +278,12 @@ class Episode:
         return 1, encode(draw.choice(told))
 
     def _from_meter(self) -> tuple[int, bytes]:
-        self._sent_bytes += self._draw.randrange(1_000)
-        counts = [self._sent_bytes - (self._draw.random() < 0.002) * 5_000] * 3
+        self._sent_bytes += self.draw.randrange(1_000)
+        counts = [self._sent_bytes - (self.draw.random() < 0.002) * 5_000] * 3
         return 2, encode(Count(7, *(max(0, count) for count in counts)))
 
     def _noise(self) -> tuple[int, bytes]:
-        return self._draw.randrange(3), self._draw.randbytes(self._draw.randrange(1, 64))
+        return self.draw.randrange(3), self.draw.randbytes(self.draw.randrange(1, 64))
 
 
 def run(seed: int, messages: int, counts: Counter[str]) -> Iterator[int]:

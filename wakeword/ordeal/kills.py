@@ -99,12 +99,7 @@ def _one(log: Log, draw: random.Random, counts: Counter[str], needed_s: float) -
         str(log.folder / "log"), str(log.folder / "device.key"), MODEL1.hex(), MODEL2.hex(), *theirs,
         sessions_per_hour=60,
     )  # fmt: skip
-    child = os.fork()
-    if child == 0:
-        for descriptor in {end for pipe in pipes for end in pipe} - set(theirs):
-            os.close(descriptor)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        os._exit(gate_process.main([to_json(given)]))
+    child = forked(given, {end for pipe in pipes for end in pipe} - set(theirs))
     for descriptor in theirs:
         os.close(descriptor)
     try:
@@ -117,6 +112,17 @@ def _one(log: Log, draw: random.Random, counts: Counter[str], needed_s: float) -
         os.close(descriptor)
     hold_against(log, came, counts)
     return min(MOST_S, 0.9 * needed_s + 0.1 * first_s if first_s else needed_s * 1.01)
+
+
+def forked(settings: GateSettings, not_its: set[int]) -> int:
+    """The pid of a gate, the whole process with its walls; `not_its` are descriptors that it is not to have."""
+    child = os.fork()
+    if child == 0:
+        for descriptor in not_its:
+            os.close(descriptor)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os._exit(gate_process.main([to_json(settings)]))
+    return child
 
 
 def _talk(to_gate: int, at_uplink: int, draw: random.Random, for_s: float) -> tuple[bytes, float]:
