@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from wakeword.ordeal import books, fuzz, inject, kills, teeth
+from wakeword.ordeal import books, fuzz, inject, kills, teeth, wire
 from wakeword.ordeal.crash import Trial, Tried
 from wakeword.ordeal.life import BrokenPromiseError
 from wakeword.states import Gate
@@ -39,6 +39,14 @@ def test_hostile_messages_open_nothing() -> None:
     said = list(fuzz.run(1, 6_000, counts))
     assert said[-1] >= 6_000
     assert counts["sessions"] > 100
+
+
+def test_hostile_messages_open_nothing_in_the_real_gate() -> None:
+    counts: Counter[str] = Counter()
+    said = list(wire.run(1, 120, counts))
+    assert said[-1] >= 120
+    assert counts["gates"] == counts["gates that ended with 0"] + counts["gates that ended with 1"]
+    assert counts["sessions of real gates"] > 0
 
 
 @pytest.mark.parametrize(
