@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +26,7 @@ from typing import Any
 
 import soundfile
 import systemd_bed
-from systemd_bed import Bed
+from systemd_bed import FIRST, Bed
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOM = REPOSITORY / "wakeword" / "data" / "room.flac"
@@ -35,7 +35,8 @@ PROCESSES = ("listen", "gate", "uplink")
 STATE = "/var/lib/wakeword"
 EVIDENCE = f"{STATE}/evidence"
 TIMES, LOOK_S = 8, 0.2
-LEAST_S = 2.0  # of a recording before the wake word, for whatever plays it to begin
+POLICY = {"lag_ms": 2_000, "sessions_per_hour": 60}  # the most that may be: a busy machine decides late
+BEFORE_S, AFTER_S = 1.2, 0.5  # of the recording: whatever plays it must have begun
 
 _SERVER = """.fail
 load-module module-native-protocol-unix socket=/run/sound/native auth-anonymous=1
@@ -101,7 +102,7 @@ class House:
     def configure(self, url: str | None = None, **sections: dict[str, Any]) -> bool:
         """/etc/wakeword/config.yaml as installed, with an address to send to and more settings; is that another one?"""
         text = (REPOSITORY / "systemd" / "config.yaml").read_text("utf-8")
-        sections = {"uplink": {"url": self.url if url is None else url}, **sections}
+        sections = {"uplink": {"url": self.url if url is None else url}, "policy": POLICY} | sections
         for section, settings in sections.items():
             for key, value in settings.items():
                 text = re.sub(rf"^  {key}: .*\n", "", text, flags=re.MULTILINE)
@@ -156,29 +157,24 @@ class House:
     def player(self, recording: str) -> list[str]:
         """The command that plays a recording of the bed into its room."""
         env = {"PULSE_SERVER": "unix:/run/sound/native", "HOME": "/run/sound"}
-        return self.bed.command("paplay", "--device=speaker", "--latency-msec=500", recording, env=env)
+        return [*FIRST, *self.bed.command("paplay", "--device=speaker", "--latency-msec=500", recording, env=env)]
 
-    def until_spoken(self, heard: Callable[[], bool], what: str) -> None:
-        """Say “Computer, what time is it?” until `heard()`: a busy machine may miss it."""
-        for _ in self.speaking(heard, what):
-            pass
+    def play(self, recording: str) -> None:
+        """Play it to its end."""
+        subprocess.run(self.player(recording), check=True, timeout=300)
 
-    def speaking(self, heard: Callable[[], bool], what: str) -> Iterator[None]:
-        """The same; yields all the while."""
+    def speak(self) -> Iterator[None]:
+        """Say “Computer, what time is it?” until a session is opened (a busy machine may miss it); yields meanwhile."""
+        known = len(self.records("open"))
         for _ in range(TIMES):
             player = subprocess.Popen(self.player("/srv/computer.wav"))
             while player.poll() is None:
                 yield
                 time.sleep(LOOK_S)
             assert player.returncode == 0
-            if heard():
+            if len(self.records("open")) > known:
                 return
-        raise AssertionError(f"said {TIMES} times: {what}\n{self.bed.journal()[-6000:]}")
-
-    def speak(self) -> Iterator[None]:
-        """Say it until a session has been opened; yields all the while."""
-        known = len(self.records("open"))
-        yield from self.speaking(lambda: len(self.records("open")) > known, "never heard")
+        raise AssertionError(f"said {TIMES} times and never heard\n{self.bed.journal()[-6000:]}")
 
     def wake(self) -> dict[str, Any]:
         """Say it until it is heard, and wait for the session's end; its `close` record."""
@@ -216,11 +212,11 @@ def house() -> Iterator[House]:
 
 
 def _cut(bed: Bed, word: str, place: str) -> None:
-    """The room from shortly before a wake word is said first until all is quiet again."""
+    """What is said in the room with a wake word for the first time. Around it is silence: nothing else is played."""
     with ROOM.with_suffix(".csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    number = next(at for at, row in enumerate(rows) if row["word"] == word)
-    start_s, end_s = float(rows[number]["start_s"]) - LEAST_S, float(rows[number + 1]["start_s"])
+    row = next(row for row in rows if row["word"] == word)
+    start_s, end_s = float(row["start_s"]) - BEFORE_S, float(row["end_s"]) + AFTER_S
     samples, rate = soundfile.read(ROOM, dtype="int16")
     cut = samples[max(0, round(start_s * rate)) : round(end_s * rate)]
     soundfile.write(f"{bed.root}{place}", cut, rate, subtype="PCM_16")
@@ -261,11 +257,3 @@ def service(address: str, received: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.communicate()
-
-
-def seconds_to_recover(home: House, name: str) -> float:
-    """Kill a process; how long it takes until all three are ready again, its successor among them."""
-    before, pid = time.monotonic(), home.pid(name)
-    home.bed.run("kill", "-KILL", str(pid))
-    home.bed.until(lambda: home.pid(name) not in (0, pid) and home.active(), f"{name} is back")
-    return time.monotonic() - before
