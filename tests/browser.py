@@ -1,14 +1,15 @@
 """A real browser for pages that must work without a network: headless Chromium, which notes all that a page asks for.
 
-Used through the fixture `chromium`. A page is opened from a file, every other address is refused and written down, and
-so is every error that the page's own console shows, a breach of its Content-Security-Policy among them.
+Used through the fixture `chromium`. A page is opened from a file or from a server of ours, every other address is
+refused and written down, and so is every error that the page's own console shows, a breach of its
+Content-Security-Policy among them. A microphone is Chromium's own false device, which plays a WAV file.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,16 +58,35 @@ class Chromium:
     @contextmanager
     def open(self, path: Path, *, width: int = 1200, height: int = 900, dark: bool = False) -> Iterator[Opened]:
         """Open a file as a page and wait until it has loaded."""
+        address = path.resolve().as_uri()
+        with self._opened(address, lambda asked: asked.split("#")[0] == address, width, height, dark=dark) as opened:
+            yield opened
+
+    @contextmanager
+    def visit(
+        self, address: str, *, microphone: bool = False, width: int = 1000, height: int = 900
+    ) -> Iterator[Opened]:  # fmt: skip
+        """A page of a server, which may load from below its own address; perhaps with leave to use a microphone."""
+        with self._opened(
+            address, lambda asked: asked.startswith(address), width, height, microphone=microphone
+        ) as page:
+            yield page
+
+    @contextmanager
+    def _opened(
+        self, address: str, own: Callable[[str], bool], width: int, height: int, *,
+        dark: bool = False, microphone: bool = False,
+    ) -> Iterator[Opened]:  # fmt: skip
         context = self._browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
+            permissions=["microphone"] if microphone else [], accept_downloads=True,
+        )  # fmt: skip
         try:
             opened = Opened(context.new_page())
-            address = path.resolve().as_uri()
 
             def decide(route: Any) -> None:
                 asked = route.request.url
-                if asked.split("#")[0] == address or asked.startswith(OWN):
+                if own(asked) or asked.startswith(OWN):
                     route.continue_()
                     return
                 opened.requests.append(asked)
@@ -83,14 +103,17 @@ class Chromium:
 
 
 @contextmanager
-def started() -> Iterator[Chromium]:
-    """A running browser. Skips the test that asks for it where there is none."""
+def started(sound: Path | None = None) -> Iterator[Chromium]:
+    """A running browser, whose microphone plays `sound` once. Skips the test that asks for it where there is none."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         pytest.skip("no Chromium: apt install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (the extra `dev`)")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        false = [f"--use-file-for-fake-audio-capture={sound}%noloop"] if sound else []
+        browser = driver.chromium.launch(
+            executable_path=executable, args=[*ARGUMENTS, "--use-fake-device-for-media-stream", *false]
+        )
         try:
             yield Chromium(browser)
         finally:

@@ -35,6 +35,7 @@ COMMANDS = {
     "audit": "verify, show, report on or export an evidence log",
     "fleet": "noisy daily counts of many speakers: estimate, simulate, attack",
     "train": "train the models of one or more words",
+    "studio": "a page on this machine: type a phrase, record yourself, train, find an operating point, try it live",
     "completion": "print a completion script for bash, zsh or tcsh",
 }
 
