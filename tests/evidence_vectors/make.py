@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -204,6 +205,95 @@ def hidden_open(files: list[Planned]) -> None:
     files[2].groups[session_of(files)][1]["x"] = 0
 
 
+def unread(like: Record) -> list[Record]:
+    """A group whose record no verifier can read: what it may have changed is not known."""
+    return [{"k": "beat", "x": 0, "t": like["t"], "w": like["w"]}]
+
+
+def hidden_close(files: list[Planned], sessions: int = 9, passed: int = 7) -> None:
+    """Whether a session is open is not known, nor are the sums: they are what the next beat says, and stay so."""
+    at = session_of(files)
+    files[2].groups[at + 1][0]["x"] = 0
+    beat = files[2].groups[-1][0]
+    beat |= {"sess": 9, "pass_b": 7}
+    files[2].groups.append([beat | {"sess": sessions, "pass_b": passed}])
+
+
+def bytes_of_a_beat(files: list[Planned]) -> None:
+    hidden_close(files, passed=8)
+
+
+def sessions_of_a_beat(files: list[Planned]) -> None:
+    hidden_close(files, sessions=8)
+
+
+def hidden_between_counts(files: list[Planned]) -> None:
+    count = files[1].groups[-1][0]
+    files[1].groups += [unread(count), [count | {"eg_b": int(count["eg_b"]) + 10**7, "uq_b": 0}]]
+
+
+def hidden_before_another_time(files: list[Planned]) -> None:
+    """The clock since boot fell, and half a day passed on the wall."""
+    beat = files[2].groups[-1][0]
+    files[2].groups += [unread(beat), [beat | {"t": int(beat["t"]) - 1_000, "w": int(beat["w"]) + 43_200}]]
+
+
+def hidden_rules(files: list[Planned]) -> None:
+    """By which policy this wake came is not known, nor whether the walls stood."""
+    for record in files[2].groups[0][2:4]:
+        record["x"] = 0
+    files[2].groups[session_of(files)][0]["s1"] = 0
+
+
+def same_wake_again(files: list[Planned]) -> None:
+    """Which wake ids were used stays known."""
+    at = session_of(files)
+    wake, opened = files[2].groups[at]
+    clocks = {"t": int(wake["t"]) + 1_000, "w": int(wake["w"]) + 1}
+    files[2].groups[at + 1 :] = [unread(wake), [wake | clocks, opened | clocks | {"sid": 9}]]
+
+
+def latched_and_hidden(files: list[Planned]) -> None:
+    latched(files)
+    at = session_of(files)
+    files[2].groups.insert(at, unread(files[2].groups[at][0]))
+
+
+def hidden_within_an_hour(files: list[Planned]) -> None:
+    within_an_hour(files)
+    at = session_of(files)
+    files[2].groups.insert(at, unread(files[2].groups[at][0]))
+
+
+def reported(files: list[Planned], sent: int = 60) -> None:
+    """A report of so many bytes was sent between two counts that are 5,000 bytes of payload apart."""
+    payload(files)
+    stats = drawn(Random("reported"), "stats") | {"bytes": sent}
+    files[1].groups.insert(-1, [stats | {name: files[1].groups[-1][0][name] for name in ("t", "w")}])
+
+
+def not_reported(files: list[Planned]) -> None:
+    reported(files, 0)
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """A device key that is a point of small order: to who does not look, one signature fits every text."""
+
+    name: str
+    spelling: int  # of the neutral element: 1, or what is 1 by 2^255 - 19
+
+    @property
+    def key(self) -> Key:
+        return Key(self.name, self.spelling.to_bytes(32, "little"))
+
+    def sign(self, _: str) -> bytes:
+        """The key ID; R, the neutral element; S, 0."""
+        return self.key.identity + (1).to_bytes(32, "little") + bytes(32)
+
+
+SMALL = {"I4b": 1, "I4c": 2**255 - 19 + 1}
+
 Change = Callable[[list[Planned]], None]
 
 # name -> what it shows, the change before it is written, what it violates
@@ -215,18 +305,27 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "ok-redacted": ("valid as a redacted copy: only session 3 is left", None, []),
     "ok-torn-start": ("valid: a start that crashed left a seal line with nothing under it", torn_seal_at_start, []),
     "ok-clock": ("valid: the wall clock was set, and a gap says by how much", clock_set, []),
+    "ok-stats": ("valid: a report was sent, and the uplink's payload grew by 5,000 bytes", reported, []),
     "ok-hour": ("valid: one session an hour is allowed, the second opens a second after that", an_hour_later, []),
     "I1b": ("a mute with an unknown field, then two beats that contradict each other", hidden_mute, ["I1"]),
     "I1c": ("the gap of a start has an unknown field: no gap stands there", hidden_gap, ["I1", "I14"]),
     "I1d": ("the open after a wake has an unknown field: no open stands there", hidden_open, ["I1", "I5"]),
     "I1e": ("a newest head with a space: no head, and a leaf", None, ["I1", "I2", "I3", "I4", "I14", "I20"]),
+    "I1f": ("a close that cannot be read: the sums are what the next beat says", hidden_close, ["I1"]),
+    "I1g": ("a line that cannot be read between two counts that contradict each other", hidden_between_counts, ["I1"]),
+    "I1h": ("a line that cannot be read, and then another time", hidden_before_another_time, ["I1"]),
+    "I1i": ("policy and self-test cannot be read, then a wake with a score of 0", hidden_rules, ["I1"]),
     "I2b": ("file 2 is missing, and with it the torn bytes that file 3 speaks of", None, ["I2", "I14"]),
     "I3b": ("a seal over nothing new", nothing_new, ["I3"]),
     "I3c": ("a signature with S + L in place of S", other_seal, ["I3"]),
+    "I4b": ("a device key of small order, and certificates that fit every text", None, ["I4"]),
+    "I4c": ("the same, and the key is not in canonical form", None, ["I4"]),
     "I5b": ("a wake that is sealed before its open", without_wake, ["I5"]),
     "I7b": ("a wake id of 5,001 ms before", wake_too_old, ["I7"]),
+    "I7c": ("a wake id is used again, after a line that cannot be read", same_wake_again, ["I1", "I7"]),
     "I9b": ("bytes faster than sound, within the caps", faster_than_sound, ["I9"]),
     "I10b": ("the second session opens a second before its hour", within_an_hour, ["I10"]),
+    "I10c": ("the same, with a line between that cannot be read", hidden_within_an_hour, ["I1", "I10"]),
     "I11b": ("sound in the second muted heartbeat", beat_while_muted, ["I11"]),
     "I12b": ("the wall clock was set, and a gap says that it moved the other way", clock_set_otherwise, ["I12"]),
     "I14b": ("a start without its gap", no_gap, ["I14"]),
@@ -235,8 +334,12 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "I14e": ("a start after a crash that calls itself one after a stop", says_stopped, ["I14"]),
     "I15b": ("a second policy in the middle of a file", policy_later, ["I15"]),
     "I16b": ("a session after a fault that latches", latched, ["I16"]),
+    "I16c": ("the same, with a line between that cannot be read", latched_and_hidden, ["I1", "I16"]),
+    "I17b": ("as I1f, and the beat after that tells other bytes", bytes_of_a_beat, ["I1", "I17"]),
+    "I17c": ("as I1f, and the beat after that tells other sessions", sessions_of_a_beat, ["I1", "I17"]),
     "I18b": ("5,000 bytes left between two quiet counts", planted, ["I18"]),
     "I18c": ("5,000 bytes of payload left between two quiet counts", payload, ["I18"]),
+    "I18d": ("the same, and a report between that was not sent", not_reported, ["I18"]),
     "I19b": ("file 1 is missing and nothing says that it was dropped", None, ["I19"]),
     "I20b": ("the newest group is cut off; a checkpoint of it was kept", None, ["I20"]),
     "I20c": ("a record of the newest group is spoilt, its seal is whole; a checkpoint of it was kept", None, ["I20"]),
@@ -257,6 +360,8 @@ def made(name: str) -> Writer:
         device.files[2].groups[0][1] |= {"cut_n": probe.firsts[3], "drop_e": 2}
     if name == "ok-dropped":
         device.files[4].groups[0][1] |= {"drop_e": 3}
+    if name in SMALL:
+        writer.device = Nobody(writer.device.name, SMALL[name])  # type: ignore[assignment]  # a key nobody has
     writer.write(device.files)
     for gone in {"ok-pruned": [1], "ok-dropped": [1, 2], "I2b": [2], "I19b": [1]}.get(name, []):
         del writer.files[file_name(gone)]
