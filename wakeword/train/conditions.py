@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,14 @@ def noise(kind: str, length: int, random: Random, around: Surroundings) -> Float
     else:
         sound = augment.cut(around.household if kind == "household" else around.music, length, random)
     return np.asarray(sound / (np.sqrt(np.mean(sound**2)) + 1e-9), np.float32)
+
+
+def after_silence(said: list[corpus.Spoken]) -> list[corpus.Spoken]:
+    """Synthetic clips begin with the word itself; nobody speaks in the instant in which the stream begins."""
+    return [
+        replace(clip, sound=np.pad(clip.sound, (LEAD, 0)), start=clip.start + LEAD, end=clip.end + LEAD)
+        for clip in said
+    ]  # fmt: skip
 
 
 def write(out: Path, words: list[corpus.Spoken], around: Surroundings) -> int:

@@ -19,20 +19,11 @@ import soundfile
 from wakeword.events import RATE_HZ
 from wakeword.source.file import FileSource
 from wakeword.train import augment
+from wakeword.train.spoken import blank_spoken
+
+__all__ = ["blank_spoken"]  # of the same recordings
 
 Float32 = npt.NDArray[np.float32]
-
-# Stretches in which the word is really said, found by their transcripts: neither false accepts nor negatives.
-SPOKEN = {
-    "computer": {
-        "big-fish-002": [(140.6, 146.9), (147.4, 151.7)],
-        "big-fish-004": [(74.2, 81.1)],
-        "big-fish-007": [(105.9, 117.2)],
-        "small-fish-002": [(123.3, 126.2)],
-        "small-fish-003": [(131.7, 137.6)],
-        "small-fish-004": [(130.4, 135.1)],
-    }
-}
 
 
 @dataclass(frozen=True)
@@ -153,12 +144,3 @@ def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -
         np.concatenate(music),
         measured + augment.simulate_rooms(simulated_rooms, seed),
     )
-
-
-def blank_spoken(sound: Float32, path: str) -> Float32:
-    """The recording with the stretches where one of the words is really said set to silence."""
-    for places in SPOKEN.values():
-        for start_s, end_s in places.get(Path(path).stem, []):
-            sound = sound.copy()
-            sound[int(start_s * RATE_HZ) : int(end_s * RATE_HZ)] = 0
-    return sound

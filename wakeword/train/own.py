@@ -160,7 +160,8 @@ def _stage2(own: Own) -> None:
 def _conditions(own: Own) -> None:
     out = own.folder / "dev"
     out.mkdir(parents=True, exist_ok=True)
-    conditions.write(out, _said(own, "held"), corpus.surroundings(own.corpora, "dev", simulated_rooms=0))
+    said = conditions.after_silence(_said(own, "held"))
+    conditions.write(out, said, corpus.surroundings(own.corpora, "dev", simulated_rooms=0))
 
 
 def _assemble(own: Own, out: Path, details: dict[str, Any]) -> None:

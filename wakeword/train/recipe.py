@@ -199,7 +199,7 @@ def _held_conditions(recipe: Recipe, out: Path) -> None:
     said = [
         clip for word in recipe.words for clip in corpus.synthetic(recipe.work / "held" / word) if clip.label == word
     ]
-    conditions.write(out, said, around)
+    conditions.write(out, conditions.after_silence(said), around)
 
 
 def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
