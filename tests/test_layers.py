@@ -23,7 +23,7 @@ ORDER = [
     "service", "uplink", "meter",
     "sections", "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare",
     "display", "demo", "eval", "fleet", "bench", "ordeal",
-    "train", "studio", "cli",
+    "train", "versus", "studio", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily
 
@@ -35,7 +35,7 @@ RESERVED = {
     "onnxruntime": {"model", "train"}, "opendp": {"daily"},
     "pydantic": {"config", "eval"}, "rich": {"bench", "cli", "demo", "display"},
     "yaml": {"bench", "config", "demo", "eval", "model", "sections", "train"},
-    "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "studio", "train"},
+    "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "studio", "train", "versus"},
     "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "studio", "uplink"},
     "cryptography": {"evidence", "keep"},
@@ -87,7 +87,7 @@ def test_a_module_imports_only_from_above(path: Path) -> None:
 
 def test_few_import_training() -> None:
     users = {unit(path) for path in modules() if any(name.startswith("wakeword.train") for name in imports(path))}
-    assert users == {"train", "studio", "cli"}
+    assert users == {"train", "studio", "versus", "cli"}
 
 
 @pytest.mark.parametrize("library", RESERVED)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from wakeword.train import corpus
+from wakeword.train import corpus, spoken
 
 
 def write(path: Path, seconds: float = 1.0, rate: int = 16_000, channels: int = 1) -> None:
@@ -86,7 +86,7 @@ def test_a_word_that_a_request_follows_ends_where_the_pause_begins(tmp_path: Pat
 
 
 def test_where_a_word_is_said_the_negative_is_silent() -> None:
-    name, places = next(iter(corpus.SPOKEN["computer"].items()))
+    name, places = next(iter(spoken.SPOKEN["computer"].items()))
     sound = np.ones(200 * 16_000, np.float32)
     blanked = corpus.blank_spoken(sound, f"speech/{name}.opus")
     silent = sum(end - start for start, end in places)
