@@ -14,7 +14,7 @@ PACKAGE = Path(wakeword.__file__).parent
 
 # Top to bottom. A name stands for a module or a whole package; a package's own order is its own affair.
 ORDER = [
-    "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "sandbox",
+    "errors", "events", "names", "settings", "notices", "messages", "statusline", "notify", "hold", "lean", "sandbox",
     "forbidden",
     "evidence", "clerk", "outside", "passing", "states", "selftest", "housekeeping", "gate",
     "model", "peers", "pipeline", "source", "replay", "daily", "togate",

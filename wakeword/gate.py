@@ -36,7 +36,8 @@ from wakeword.outside import Pipes
 from wakeword.settings import GateSettings, gate_from_json
 from wakeword.states import Gate, State, TooManyFaultsError
 
-MUTE_POLL_MS = 200  # the longest that a mute goes unnoticed while nothing else happens
+MUTE_POLL_MS = 200  # the longest that a mute goes unnoticed in a session while nothing else happens
+IDLE_POLL_MS = 1_000  # and else: listen has closed its device before, and each look costs a waking
 STOP_PATIENCE_MS = 2_000  # after SIGTERM: listen closes its device first
 END_PATIENCE_MS = 500  # after listen's end: was it meant? then SIGTERM is on its way
 DISCARD_BYTES = 65_536
@@ -146,7 +147,8 @@ class Loop:
 
     def turn(self) -> str:
         """Wait for the next thing and do it. Returns why the gate stops, "" to go on."""
-        wait_ms = max(0, min(self._gate.next_ms() - self._pipes.now_ms(), MUTE_POLL_MS))
+        longest_ms = MUTE_POLL_MS if self._gate.session else IDLE_POLL_MS
+        wait_ms = max(0, min(self._gate.next_ms() - self._pipes.now_ms(), longest_ms))
         ready = dict(self._poll.poll(wait_ms))
         self._gate.advance()
         self._pipes.alive()

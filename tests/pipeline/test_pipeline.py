@@ -174,6 +174,20 @@ def test_after_a_wake_no_word_is_a_candidate_for_the_refractory_time(room: np.nd
         woken = verdict.candidate.decided if verdict.accepted else woken
 
 
+def test_it_is_alert_before_each_wake_is_decided_and_nearly_never_else(room: np.ndarray) -> None:
+    """So whoever reads long blocks reads short ones in time, and not for nothing."""
+    detector = Detector.load("computer", "jarvis")
+    alert: list[bool] = []
+    wakes: list[int] = []
+    for unit in np.array_split(room[: len(room) // UNIT_SAMPLES * UNIT_SAMPLES], len(room) // UNIT_SAMPLES):
+        before = detector.alert
+        wakes += [len(alert) for verdict in verdicts(detector.process(unit)) if verdict.accepted]
+        alert.append(before)
+    assert wakes
+    assert all(alert[wake] for wake in wakes)
+    assert sum(alert) < len(alert) / 10
+
+
 def test_candidates_reach_stage_1s_threshold(room: np.ndarray) -> None:
     detector = Detector.load(*WORDS)
     points = dict(zip(WORDS, detector.points, strict=True))

@@ -25,7 +25,7 @@ from wakeword.peers import replace_stages1
 from wakeword.pipeline.ring import Ring
 from wakeword.pipeline.stage1 import STEP_SAMPLES, STEPS_PER_UNIT, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
-from wakeword.pipeline.trigger import Firing, Trigger
+from wakeword.pipeline.trigger import Firing, Trigger, logit
 from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
 
 Int16 = npt.NDArray[np.int16]
@@ -34,6 +34,7 @@ RING_SAMPLES = 4 * RATE_HZ
 REFRACTORY_SAMPLES = int(1.5 * RATE_HZ)  # after a wake; chosen: no word is said twice in that time and meant twice
 USUAL_WORD_SAMPLES = int(0.6 * RATE_HZ)  # stage 1 knows where a word ends; its start is this much earlier
 FLOOR = 0.05  # the lowest stage 1 threshold, for sweeps
+ALERT = logit(FLOOR)  # chosen; what it is worth for reading is measured (hearing.py)
 
 
 class Detector:
@@ -113,6 +114,11 @@ class Detector:
     def quiet(self) -> int:
         """Samples since somebody was last heard speaking."""
         return min(self._voice.quiet_units * UNIT_SAMPLES, self.heard)
+
+    @property
+    def alert(self) -> bool:
+        """Stage 1 half expects a word: whoever reads in blocks should read short ones now."""
+        return any(trigger.smooth >= ALERT for trigger in self._triggers)
 
     @property
     def history_units(self) -> int:
