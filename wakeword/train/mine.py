@@ -26,6 +26,8 @@ from wakeword.train.stage1 import Stage1
 
 TAIL = int(0.4 * RATE_HZ)  # of sound kept after the decision
 STRETCH = 20 * RATE_HZ
+KINDS = ("noise/", "speech/")
+LEAST = 0.02  # a score under which nothing is looked at
 
 
 def disguise(sound: Float32, random: Random, around: Surroundings) -> Float32:
@@ -54,16 +56,32 @@ def candidates(model: Stage1, sound: Float32, floor: float) -> list[tuple[int, i
     return found
 
 
+def floor_for(model: Stage1, corpora: Path, per_hour: float) -> float:
+    """The score that stage 1 reaches `per_hour` times an hour, by every 20th file: heads differ in what scores mean."""
+    heard, hours = [], 0.0
+    for row in [row for kind in KINDS for row in corpus.rows(corpora, "train", kind)][::20]:
+        sound = corpus.read(corpora / row["path"])
+        hours += len(sound) / RATE_HZ / 3600
+        heard += [score for _, _, score in candidates(model, sound, LEAST)]
+    ranked, place = sorted(heard, reverse=True), int(per_hour * hours)
+    return ranked[place] if place < len(ranked) else LEAST
+
+
 def mine(
     model: Stage1, words: list[str], out: Path, corpora: Path, passes: int, floor: float, seed: int,
-    *, kinds: tuple[str, ...] = ("noise/", "speech/"),
+    *, kinds: tuple[str, ...] = KINDS, share: float = 1.0,
 ) -> None:  # fmt: skip
-    """Write the pool; prints progress and time left. `kinds` are beginnings of the corpora's paths."""
+    """Write the pool; prints progress and time left.
+
+    `kinds` are beginnings of the corpora's paths; each pass hears this `share` of the files, drawn anew.
+    """
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
     clips, rows, pace = [], [], Pace()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])
+        if share < 1 and random.random() >= share:
+            continue
         sound = corpus.read(corpora / row["path"])
         sound = disguise(sound, random, around) if turn else sound
         for word, decided, score in candidates(model, sound, floor):

@@ -46,7 +46,7 @@ from wakeword.train.phrases import Word
 SYNTHETIC_COPIES, RECORDED_COPIES = 2.0, 1.5  # times those of `dataset.COPIES`: here nothing else says the word
 WARPED = 2  # further speakers of each synthetic clip of the word
 BACKGROUND = 0.3  # of the clips without a word that the shipped words were trained on
-FLOOR = 0.12  # of stage 1's score, for mining
+MINED_PER_HOUR, MINED_SHARE = 200, 0.5  # candidates of stage 1, and of the files in each of two passes
 RATES = (train_stage2.HEAD_RATE / 2, train_stage2.EMBEDDING_RATE / 3)
 
 
@@ -146,7 +146,9 @@ def _head(own: Own) -> None:
 
 def _mine(own: Own) -> None:
     model = train_head.load(base.stage1(own.base), own.folder / "stage1" / "head.pt")
-    mine.mine(model, [own.word.name], own.folder / "mined", own.corpora, passes=2, floor=FLOOR, seed=own.seed)
+    floor = mine.floor_for(model, own.corpora, MINED_PER_HOUR)
+    out, names = own.folder / "mined", [own.word.name]
+    mine.mine(model, names, out, own.corpora, passes=2, floor=floor, seed=own.seed, share=MINED_SHARE)
 
 
 def _stage2(own: Own) -> None:
