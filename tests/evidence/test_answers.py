@@ -107,7 +107,7 @@ def test_a_checkpoint_kept_elsewhere_answers_what_a_log_cannot(room: Room) -> No
     checkpoint = room.session(evidence)
     evidence.close()
     assert said(room.check(), 4) == (CANNOT, "No checkpoint was given that could tell.")
-    assert said(room.check(checkpoint), 4) == (NO, "1 checkpoint match: up to record 8 nothing was.")
+    assert said(room.check(checkpoint), 4) == (NO, "By 1 checkpoint: up to record 8 nothing was.")
     path = room.folder / "00000001.seg"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-5]))
     shortened = verify(room.folder, room.key(), checkpoint)

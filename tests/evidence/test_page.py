@@ -98,7 +98,7 @@ def test_an_export_needs_nothing_else(chromium: Chromium, room: Room, tmp_path: 
     assert main(["audit", "export", str(room.folder), "--out", str(out), *receipts]) == 0
     with chromium.open(PAGE) as opened:
         assert check(opened, [out]).startswith("Holds")
-        assert "1 checkpoint kept elsewhere lie on this log: up to record 8" in opened.text("#proven")
+        assert "1 checkpoint kept elsewhere lies on this log: up to record 8" in opened.text("#proven")
         assert opened.text("#taken") == "1 file of the log, 1 file of receipts"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from evidence_room import Room
 
-from wakeword.evidence.record import CLOSE_REASONS, KINDS
+from wakeword.evidence.record import CLOSE_REASONS, KINDS, Record
 from wakeword.evidence.report import ENDS, GAPS, Day, days, moment, timeline
 
 
@@ -85,11 +86,54 @@ def test_every_kind_in_words(room: Room) -> None:
         "muted",
         "no longer muted",
         "in the last 2.0 h: 5 candidates, 4 rejected by stage 2, 1 wakes denied",
-        "the kernel counted 10 bytes out, 5 in",
+        "the kernel counted 10 bytes out, 1 of payload, 5 in",
         "records below 0 reduced to hashes (age)",
         "FAULT stale (0): the wake was denied",
         "FAULT frame (4): the gate closed until its next start",
     ]
+
+
+COLLECT: Record = {"k": "collect", "until": 1_790_600_000, "kept": 3}
+TELLING: list[tuple[Record, str]] = [
+    (COLLECT | {"why": "on"}, "by consent, candidates are kept on the device until 2026-09-28 12:53:20"),
+    (COLLECT | {"why": "day"}, "candidates on the device, by consent: 3 kept since the last such line"),
+    (
+        COLLECT | {"why": "expired"},
+        "candidates are no longer kept: the time agreed on is over; 3 kept since the last such line",
+    ),
+    (
+        COLLECT | {"why": "forgotten"},
+        "candidates are no longer kept, and those that were are deleted; 3 kept since the last such line",
+    ),
+    (
+        {"k": "cause", "who": "listen", "how": "signal", "code": 9},
+        "listen ended before this start, by signal 9",
+    ),
+    (
+        {"k": "cause", "who": "uplink", "how": "exit", "code": 1},
+        "uplink ended before this start, by itself, exit code 1",
+    ),
+    (
+        {"k": "kcount", "gen": "0" * 16, "eg_b": 0, "in_b": 0, "uq_b": 7, "src": "own"},
+        "the uplink says that it sent 7 bytes of payload so far",
+    ),
+    (
+        {"k": "kcount", "gen": "0" * 16, "eg_b": 10, "in_b": 5, "uq_b": 0, "src": "bpf"},
+        "the kernel counted 10 bytes out, 5 in",
+    ),
+    (
+        {"k": "fault", "code": "zeros", "arg": 1, "latch": False},
+        "the microphone is not well: zeros, once since the last such line",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "sentence"), TELLING)
+def test_records_that_only_tell_something_in_words(room: Room, record: Record, sentence: str) -> None:
+    evidence = room.start()
+    evidence.commit([record])
+    evidence.close()
+    assert said(room, beats=True)[-1] == sentence
 
 
 def test_a_start_after_a_crash_says_what_was_left(room: Room) -> None:

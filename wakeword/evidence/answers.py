@@ -161,7 +161,7 @@ def _changed(asked: Asked) -> Said:
         )
     if result.receipts_matched:
         size = result.newest_receipt_size
-        return NO, f"{_many(result.receipts_matched, 'checkpoint')} match: up to record {size:,} nothing was."
+        return NO, f"By {_many(result.receipts_matched, 'checkpoint')}: up to record {size:,} nothing was."
     return CANNOT, "No checkpoint was given that could tell."
 
 

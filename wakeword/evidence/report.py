@@ -202,7 +202,8 @@ def _close(record: Record) -> str:
 
 def _fault(record: Record) -> str:
     if record["code"] in MICROPHONE_FAULTS:
-        return f"the microphone is not well: {record['code']}, {record['arg']} times since the last such record"
+        times = "once" if record["arg"] == 1 else f"{record['arg']} times"
+        return f"the microphone is not well: {record['code']}, {times} since the last such line"
     after = "the gate closed until its next start" if record["latch"] else "the wake was denied"
     return f"FAULT {record['code']} ({record['arg']}): {after}"
 
@@ -223,8 +224,30 @@ def _meter(record: Record) -> str:
 
 
 def _collect(record: Record) -> str:
-    until = f" until {moment(int(record['until']))}" if record["why"] == "on" else ""
-    return f"candidates are kept on the device, by consent: {record['why']}{until}; {record['kept']} kept since"
+    kept = f"{record['kept']} kept since the last such line"
+    return {
+        "on": f"by consent, candidates are kept on the device until {moment(int(record['until']))}",
+        "day": f"candidates on the device, by consent: {kept}",
+        "expired": f"candidates are no longer kept: the time agreed on is over; {kept}",
+        "forgotten": f"candidates are no longer kept, and those that were are deleted; {kept}",
+    }[str(record["why"])]
+
+
+def _cause(record: Record) -> str:
+    how = {
+        "exit": f"by itself, exit code {record['code']}",
+        "signal": f"by signal {record['code']}",
+        "watchdog": "by being killed, since it no longer answered",
+        "late": "by being killed, since it did not end in time",
+    }
+    return f"{record['who']} ended before this start, {how[str(record['how'])]}"
+
+
+def _kcount(record: Record) -> str:
+    if record["src"] == "own":
+        return f"the uplink says that it sent {record['uq_b']} bytes of payload so far"
+    payload = f", {record['uq_b']} of payload" if record["uq_b"] else ""
+    return f"the kernel counted {record['eg_b']} bytes out{payload}, {record['in_b']} in"
 
 
 def _stats(record: Record) -> str:
@@ -246,13 +269,13 @@ _SENTENCES: dict[str, Callable[[Record], str]] = {
     "wake": _wake,
     "open": lambda record: f"session {record['sid']} opened",
     "close": _close,
-    "kcount": lambda record: f"the kernel counted {record['eg_b']} bytes out, {record['in_b']} in",
+    "kcount": _kcount,
     "prune": lambda record: f"records below {record['cut_n']} reduced to hashes ({record['why']})",
     "fault": _fault,
     "stop": lambda record: f"stop ({record['why']})",
     "walls": _walls,
     "meter": _meter,
-    "cause": lambda record: f"{record['who']} had ended: {record['how']} {record['code']}",
+    "cause": _cause,
     "hold": lambda record: f"held {record['count']} times while the speaker spoke, {int(record['ms']) / 1_000:.0f} s",
     "collect": _collect,
     "stats": _stats,
