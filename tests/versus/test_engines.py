@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +20,7 @@ from wakeword.events import Verdict
 from wakeword.pipeline.pipeline import Detector
 from wakeword.versus import engines
 from wakeword.versus.engines import Ours, Peer, Row
+from wakeword.versus.programs import PROGRAMS
 from wakeword.versus.streams import Stream
 
 LOUD = Path(__file__).parent.parent / "models" / "loud"
@@ -53,6 +58,17 @@ def test_another_engine_says_what_it_finds_and_when(level: Peer) -> None:
         Row("loud", 3_200, 0.25), Row("louder", 3_200, 0.125), Row("loud", 4_800, 0.5), Row("louder", 4_800, 0.25),
     ]  # fmt: skip
     assert (level.title, level.words, level.levels) == ("level 7", {"loud", "louder"}, (engines.LEVEL,))
+
+
+def test_an_interrupted_engine_is_gone_at_once(tmp_path: Path) -> None:
+    endless = LEVEL.replace('print("a library that talks")', "import itertools; all(True for _ in itertools.count())")
+    (tmp_path / "endless.py").write_text(endless)
+    program, _ = engines.open_program("endless", f"{sys.executable}:{tmp_path / 'endless.py'}")
+    with pytest.raises(KeyboardInterrupt), program:
+        assert program._process.stdin
+        print(json.dumps({"words": ["loud"], "setting": None}), file=program._process.stdin, flush=True)
+        raise KeyboardInterrupt
+    assert program._process.returncode == -signal.SIGKILL
 
 
 def test_what_is_no_whole_step_is_not_heard(level: Peer) -> None:
@@ -109,3 +125,21 @@ def test_what_cannot_listen_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("VERSION, STEP, WORDS = '1', 160, {}\nraise SystemExit(1)")
     with pytest.raises(ConfigError, match="--engine own: the engine failed"):
         engines.open_program("own", f"{sys.executable}:{tmp_path / 'broken.py'}")
+
+
+@pytest.mark.parametrize(("name", "package"), [("openwakeword", "openwakeword"), ("microwakeword", "pymicro_wakeword"),
+                                               ("porcupine", "pvporcupine")])  # fmt: skip
+def test_a_known_engine_listens(name: str, package: str) -> None:
+    if not find_spec(package):
+        pytest.skip(f"needs {package} (docs/versus.md)")
+    program, text = engines.open_program(name, sys.executable)
+    with program:
+        assert Peer(name, program, text).hear(0, ["alexa"], np.zeros(32_000, np.int16)) == []
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_is_one(name: str) -> None:
+    names = {node.id for node in ast.walk(ast.parse(PROGRAMS[name])) if isinstance(node, ast.Name)}
+    defined = {node.name for node in ast.walk(ast.parse(PROGRAMS[name])) if isinstance(node, ast.FunctionDef)}
+    assert {"VERSION", "STEP", "WORDS"} <= names
+    assert "load" in defined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,27 @@ def test_the_file_holds_every_speaker_and_condition(result: Result, tmp_path: Pa
 
 
 def test_tables_show_percentages_counts_and_kinds_of_noise(result: Result) -> None:
-    none = Result("an engine", result.hearing, "0.1", None)
-    percent, counted, kinds = table.markdown([none, result]).split("\n\n")
+    others = [replace(result, bound=bound, setting=None) for bound in ("0.1", "1")]
+    percent, counted, kinds = table.markdown([others[0], result, others[1]]).split("\n\n")
     assert percent.splitlines()[2] == "| an engine | alexa (2) | – | 0.0 / 25.0 / 100.0 % | – |"
     cells = [cell.strip() for cell in counted.splitlines()[2].split("|")]
     assert cells[3:9] == ["≤ 0.5", "0.5, 0.250", "0 of 2 (0.0–65.8 %)", "1 of 4 (4.6–69.9 %)",
                           "4 of 4 (51.0–100.0 %)", "3 in 10.0 h (0.06–0.88/h)"]  # fmt: skip
     assert len(counted.splitlines()) == 3  # nothing is known of a bound that no setting keeps
     assert kinds.splitlines()[2] == "| an engine | alexa | 2 of 2 | 1 of 2 | 2 of 2 | 0 of 2 | none missed |  |"
+
+
+def test_means_are_over_the_words_that_are_shipped_here_for_engines_that_have_them_all(result: Result) -> None:
+    def rows(engine: str, word: str, heard: bool) -> list[Result]:
+        hearing = replace(result.hearing, word=word)
+        setting = Setting(0.5, 0.5, 0, (heard,) * len(CONDITIONS) * 2)
+        return [Result(engine, hearing, bound, setting) for bound in ("0.1", "0.5", "1")]
+
+    ours = [*rows("ours", "alexa", True), *rows("ours", "jarvis", False)]
+    ours += [replace(row, bound=table.SHIPPED) for row in ours if row.bound == "1"]
+    others = [*rows("both", "alexa", True), *rows("both", "jarvis", True), *rows("one", "alexa", True)]
+    means = [line for line in table.markdown([*others, *ours]).splitlines() if "mean of" in line]
+    assert [line.split(" | ")[:3] for line in means] == [
+        ["| both", "mean of alexa, jarvis", "0.0 / 0.0 / 0.0 %"],
+        ["| ours", "mean of alexa, jarvis", "50.0 / 50.0 / 50.0 %"],
+    ]

@@ -84,8 +84,9 @@ class Program:
         self._name = name
         try:
             self._process = subprocess.Popen(
-                [python, "-c", f"{HARNESS}\n{text}\nserve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
+                [python, "-c", f"{HARNESS}\n{text}\nserve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                start_new_session=True,  # Ctrl-C is ours
+            )  # fmt: skip
         except OSError as error:
             raise ConfigError(str(error), where=f"--engine {name}") from error
         told = self._answer()
@@ -94,7 +95,9 @@ class Program:
     def __enter__(self) -> Program:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, *exception: object) -> None:
+        if kind:
+            self._process.kill()  # it would hear its recording to the end
         self._process.communicate()
 
     def order(

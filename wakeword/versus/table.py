@@ -94,25 +94,30 @@ def markdown(results: Sequence[Result]) -> str:
 
 
 def _percent(results: Sequence[Result]) -> str:
-    """An engine and a word a row, a bound a column; means over words that are shipped with this program."""
+    """An engine and a word a row, a bound a column; last the means of engines that have all of our words."""
     lines = [_line("engine", "word (clips)", *(f"≤ {bound:g} FA/h" for bound in BOUNDS)), _line(*["---"] * 5)]
     cells: dict[tuple[str, str], dict[str, Result]] = {}
     for result in results:
         cells.setdefault((result.engine, result.hearing.word), {})[result.bound] = result
     for (engine, word), found in cells.items():
-        said = [class_of(clip.condition) for clip in next(iter(found.values())).hearing.clips]
-        clips = said.count("clean")
-        own = [found.get(f"{bound:g}") for bound in BOUNDS]
-        if any(own):
-            lines.append(_line(engine, f"{word.replace('_', ' ')} ({clips})", *(_percents(one) for one in own)))
+        clips = [class_of(clip.condition) for clip in found[f"{BOUNDS[0]:g}"].hearing.clips].count("clean")
+        shown = (_percents([found[f"{bound:g}"]]) for bound in BOUNDS)
+        lines.append(_line(engine, f"{word.replace('_', ' ')} ({clips})", *shown))
+    ours = sorted({result.hearing.word for result in results if result.bound == SHIPPED})
+    for engine in dict.fromkeys(engine for engine, _ in cells):
+        if len(ours) > 1 and all((engine, word) in cells for word in ours):
+            shown = (_percents([cells[engine, word][f"{bound:g}"] for word in ours]) for bound in BOUNDS)
+            lines.append(_line(engine, f"mean of {', '.join(ours)}", *shown))
     return "\n".join(lines)
 
 
-def _percents(result: Result | None) -> str:
-    if result is None or result.setting is None:
+def _percents(results: Sequence[Result]) -> str:
+    """Misses in quiet, at 10 and at 0 dB, averaged over these results; a dash where one has no setting."""
+    if any(result.setting is None for result in results):
         return "–"
-    shares = [result.missed(name) for name in CLASSES]
-    return " / ".join(f"{100 * share.value:.1f}" if share.of else "–" for share in shares) + " %"
+    shares = [[result.missed(name).value for result in results] for name in CLASSES]
+    means = [float(np.mean(share)) for share in shares]
+    return " / ".join("–" if np.isnan(mean) else f"{100 * mean:.1f}" for mean in means) + " %"
 
 
 def _counted(results: Sequence[Result]) -> str:
