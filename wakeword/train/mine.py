@@ -80,6 +80,9 @@ def mine(
     clips, rows, pace = [], [], Pace()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])
+        if number % 100 == 99:
+            left = pace.minutes_left(number, len(files) * passes)
+            print(f"{number}/{len(files) * passes} files, {len(rows)} found, {left:.1f} min left", flush=True)
         if share < 1 and random.random() >= share:
             continue
         sound = corpus.read(corpora / row["path"])
@@ -91,9 +94,6 @@ def mine(
             )
             end = CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
-        if number % 100 == 99:
-            left = pace.minutes_left(number + 1, len(files) * passes)
-            print(f"{number + 1}/{len(files) * passes} files, {len(rows)} found, {left:.1f} min left", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "samples.npy", np.stack(clips))
     with (out / "items.csv").open("w", newline="") as file:
