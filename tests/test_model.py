@@ -176,6 +176,8 @@ def test_a_point_is_taken_by_name_or_from_the_file_that_was_tuned(folder: Path) 
     loaded = model.load(folder)
     assert model.point_of(loaded, "strict") == loaded.points["strict"]
     assert model.point_of(loaded, str(tuned(folder))) == model.Point(0.25, 0.75)
+    also = model.point_of(loaded, str(tuned(folder, smoothed_steps=3, refractory_ms=700)))
+    assert (also.smoothed_steps, also.refractory_ms) == (3, 700)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +188,11 @@ def test_a_point_is_taken_by_name_or_from_the_file_that_was_tuned(folder: Path) 
         ({"stage1": float("nan")}, "computer: lacks or misstates a threshold outside 0 to 1"),
         ({"stage2": 1.5}, "a threshold outside 0 to 1"),
         ({"stage2": 0.05}, r"computer: a threshold below 0\.1"),
+        ({"smoothed_steps": 0}, "smoothed_steps, 1 to 8: 0"),
+        ({"smoothed_steps": 9}, "smoothed_steps, 1 to 8: 9"),
+        ({"smoothed_steps": 2.0}, r"smoothed_steps, 1 to 8: 2\.0"),
+        ({"refractory_ms": -1}, "refractory_ms, 0 to 60000: -1"),
+        ({"refractory_ms": True}, "refractory_ms, 0 to 60000: True"),
     ],
 )
 def test_a_tuned_point_that_does_not_fit_is_refused(folder: Path, change: dict[str, Any], reason: str) -> None:

@@ -31,7 +31,7 @@ from wakeword.hold import HoldPipe
 from wakeword.keep.tokeeper import ToKeeper
 from wakeword.lean import give_back
 from wakeword.listener import Listener
-from wakeword.model import Point, load, set_digest
+from wakeword.model import load, point_from, set_digest
 from wakeword.notices import Ailment, Notice, Trouble
 from wakeword.notify import Notifier
 from wakeword.peers import replaced
@@ -67,7 +67,7 @@ class Hearing:
         self._gate = ToGate(settings.to_gate, settings.from_gate)
         self._hold = HoldPipe(settings.from_status)
         models = [replaced(load(word.model), word.stage1_model) for word in settings.words]
-        points = [Point(word.threshold_stage1, word.threshold_stage2) for word in settings.words]
+        points = [point_from(word) for word in settings.words]
         stage1 = set_digest([model.stage1_sha256 for model in models])
         stage2 = set_digest([model.stage2_sha256 for model in models])
         self._detector = Detector(models, points)

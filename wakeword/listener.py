@@ -21,7 +21,7 @@ from wakeword.events import RATE_HZ, Candidate, Event, Verdict
 from wakeword.keep.tokeeper import ToKeeper
 from wakeword.messages import MAX_PCM_BYTES, MAX_TICK_FRAMES, Answer, Audio, End, Hello, Reason, State, Tick, Wake
 from wakeword.pipeline.pipeline import RING_SAMPLES, Detector
-from wakeword.pipeline.session import Session
+from wakeword.pipeline.session import Session, refractory_samples
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.replay import TAIL_UNITS
 from wakeword.settings import SessionSettings
@@ -45,6 +45,7 @@ class _Live:
     last_sample: int  # where the cap ends it at the latest
     next_sample: int  # the first that was not sent yet
     rules: Session
+    refractory: int  # samples, after it
 
 
 class Listener:
@@ -200,7 +201,8 @@ class Listener:
         self._last_wake_id = max(self._last_wake_id + 1, _boot_ms())
         self._detector.rest()
         cap = decided + self._settings.cap_ms * RATE_HZ // 1000
-        self._live = _Live(self._last_wake_id, cap, decided, Session(self._settings, decided))
+        refractory = refractory_samples(self._settings, self._detector.point_of(candidate.word))
+        self._live = _Live(self._last_wake_id, cap, decided, Session(self._settings, decided), refractory)
         self._gate.send(
             Wake(
                 wake_id=self._last_wake_id,
@@ -236,9 +238,9 @@ class Listener:
         """The one END of the session; detection rests for the refractory time."""
         assert self._live
         self._gate.send(End(self._live.wake_id))
-        self._live = None
+        refractory, self._live = self._live.refractory, None
         if self._held_until is None:
-            self._detector.wake_up(self._settings.refractory_ms * RATE_HZ // 1000)
+            self._detector.wake_up(refractory)
 
     def _report_level(self) -> None:
         dbfs, stage1, stage2 = self._detector.levels()

@@ -16,20 +16,25 @@ from typing import Any
 import yaml
 
 from wakeword.errors import ConfigError, ModelError
+from wakeword.settings import WordSettings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: its wheels phone home
 
 FORMAT = 1
 POINTS = ("strict", "default", "keen")
+SMOOTHED_STEPS, MOST_SMOOTHED_STEPS = 2, 8  # of 40 ms; chosen: one is noisy, three cost 20 ms and find no more
+MOST_REFRACTORY_MS = 60_000  # the configuration takes no more either
 LEAST_THRESHOLD = 0.1  # below it no verifier of the evidence would accept the policy
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An operating point: the least scores of both stages."""
+    """An operating point: the least scores of both stages, and what else `wakeword tune` may have chosen with them."""
 
     stage1: float
     stage2: float
+    smoothed_steps: int = SMOOTHED_STEPS  # of stage 1's scores, whose mean is held against the threshold
+    refractory_ms: int | None = None  # after this word's sessions; None: as the session settings say
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,11 @@ def point_of(model: Model, name: str) -> Point:
     return point
 
 
+def point_from(word: WordSettings) -> Point:
+    """What listen was handed for a word."""
+    return Point(word.threshold_stage1, word.threshold_stage2, word.smoothed_steps, word.refractory_ms)
+
+
 def load_manifest(folder: Path) -> dict[str, Any]:
     """The manifest as it stands, unchecked but for its form. Raises `ModelError`."""
     path = folder / "manifest.yaml"
@@ -162,9 +172,14 @@ def _tuned(path: Path) -> dict[str, Any]:
 
 
 def _point(given: dict[str, Any]) -> Point:
-    point = Point(float(given["stage1"]), float(given["stage2"]))
+    steps, refractory = given.get("smoothed_steps", SMOOTHED_STEPS), given.get("refractory_ms")
+    point = Point(float(given["stage1"]), float(given["stage2"]), steps, refractory)
     if not (0 <= point.stage1 <= 1 and 0 <= point.stage2 <= 1):
         raise ValueError(f"a threshold outside 0 to 1: {point.stage1:g}, {point.stage2:g}")
+    if type(steps) is not int or not 1 <= steps <= MOST_SMOOTHED_STEPS:
+        raise ValueError(f"smoothed_steps, 1 to {MOST_SMOOTHED_STEPS}: {steps!r}")
+    if refractory is not None and (type(refractory) is not int or not 0 <= refractory <= MOST_REFRACTORY_MS):
+        raise ValueError(f"refractory_ms, 0 to {MOST_REFRACTORY_MS}: {refractory!r}")
     return point
 
 

@@ -41,6 +41,10 @@ def make_plan(
         check_installed()
     models = [_model(word) for word in config.words]
     words = tuple(word_settings(model, word) for model, word in zip(models, config.words, strict=True))
+    for word in words:
+        if (word.refractory_ms or 0) > config.session.cap_ms:
+            what = f"the point of {word.model} has a refractory_ms longer than session.cap_ms {config.session.cap_ms}"
+            raise ConfigError(what, where="session.cap_ms", hint="as for session.refractory_ms")
     return Plan(
         listen=_listen(config, where, words, source or device(config)),
         gate=_gate(config, where, words, models),
@@ -61,6 +65,8 @@ def word_settings(model: Model, word: Word) -> WordSettings:
         model=str(model.folder.resolve()),
         threshold_stage1=point.stage1 if word.stage1 is None else word.stage1,
         threshold_stage2=point.stage2 if word.stage2 is None else word.stage2,
+        smoothed_steps=point.smoothed_steps,
+        refractory_ms=point.refractory_ms,
         stage1_model=_absolute(word.stage1_model),
     )
 

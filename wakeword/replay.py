@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.events import RATE_HZ, Event, Verdict
+from wakeword.events import Event, Verdict
 from wakeword.pipeline.pipeline import Detector
-from wakeword.pipeline.session import Session
+from wakeword.pipeline.session import Session, refractory_samples
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.settings import SessionSettings
 
@@ -35,17 +35,18 @@ class Ended:
 def replay(blocks: Iterable[Int16], detector: Detector, settings: SessionSettings | None) -> Iterator[Event | Ended]:
     """Events of a whole stream in order. Without `settings` there are no sessions: every candidate is judged."""
     session: Session | None = None
-    opened = 0
+    opened = refractory = 0
     for unit in units(blocks):
         for event in detector.process(unit):
             yield event
             if isinstance(event, Verdict) and event.accepted and settings and session is None:
                 opened = event.candidate.decided
                 session = Session(settings, opened)
+                refractory = refractory_samples(settings, detector.point_of(event.candidate.word))
                 detector.rest()
         if session and settings and (why := session.push(detector.heard, detector.quiet)):
             session = None
-            detector.wake_up(settings.refractory_ms * RATE_HZ // 1000)
+            detector.wake_up(refractory)
             yield Ended(opened, detector.heard, why)
     if session:
         yield Ended(opened, detector.heard, "end")

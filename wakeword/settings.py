@@ -19,6 +19,8 @@ class WordSettings:
     threshold_stage1: float
     threshold_stage2: float
     stage1_model: str = ""  # another program's stage 1 instead of the folder's: KIND:PATH (`wakeword/peers/`)
+    smoothed_steps: int = 2  # as in `model.Point`, whose defaults these are
+    refractory_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

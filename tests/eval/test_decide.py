@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
@@ -15,6 +17,7 @@ from wakeword.pipeline.pipeline import Detector
 from wakeword.settings import SessionSettings
 
 UNIT = 1280
+POINT = Point(0.5, 0.5)
 WORDS = ("computer", "jarvis", "alexa")
 SHORT = SessionSettings(silence_ms=200, patience_ms=300, cap_ms=1_500, refractory_ms=0)  # begins anew in mid speech
 
@@ -80,13 +83,14 @@ def asked(unit: int) -> Asked:
 def test_a_session_ends_when_the_talker_has_been_silent_for_long_enough() -> None:
     quiet = course("v" * 12 + "." * 30, SessionSettings(silence_ms=900, refractory_ms=1000))
     assert quiet.session_ends(asked(9)) == (12 + 12) * UNIT
-    assert quiet.rest_until(asked(9)) == (12 + 12) * UNIT + 16_000
+    assert quiet.rest_until(asked(9), POINT) == (12 + 12) * UNIT + 16_000
+    assert quiet.rest_until(asked(9), replace(POINT, refractory_ms=250)) == (12 + 12) * UNIT + 4_000
 
 
 def test_a_recording_that_ends_in_a_session_has_no_more_decisions() -> None:
     short = course("v" * 12, SessionSettings())
     assert short.session_ends(asked(9)) is None
-    assert short.rest_until(asked(9)) == 12 * UNIT
+    assert short.rest_until(asked(9), POINT) == 12 * UNIT
 
 
 # after a session that ends with unit 10:

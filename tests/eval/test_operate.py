@@ -96,10 +96,74 @@ def test_a_longer_refractory_time_is_chosen_where_it_saves_false_accepts() -> No
     ]
     sweep = build(utterances, files, rows)
     wish = Wish(4.5)
-    assert operate.tune(sweep, None, wish, [1000], 1000).at_home.frr == 1.0
-    found = operate.tune(sweep, None, wish, [1000, 4000], 1000)
+    heard = [operate.Heard(sweep, None, 1000)]
+    assert operate.tune(heard, wish, [1000]).at_home.frr == 1.0
+    found = operate.tune(heard, wish, [1000, 4000])
     assert (found.refractory_ms, found.at_home.frr, found.at_home.false_accepts.count) == (4000, 0.0, 4)
     assert found.chosen.chains == 2
+    assert found.own_refractory
+
+
+# --- smoothing
+
+
+def twice(worse: float, better: float) -> list[operate.Heard]:
+    """The same recordings heard with 2 steps and with 3: the word scores 0.5, a false accept these."""
+    utterances, files = [said("u", "p")], [positive("p"), negative("tv", 1.0)]
+    sweeps = [
+        build(utterances, files, [row("p", 1.0, (0.9, 0.5), "u"), row("tv", 9.0, (0.9, score))])
+        for score in (worse, better)
+    ]
+    return [operate.Heard(sweep, None, 1000, steps) for sweep, steps in zip(sweeps, (2, 3), strict=True)]
+
+
+def test_the_smoothing_is_chosen_that_misses_less() -> None:
+    found = operate.tune(twice(0.8, 0.2), Wish(0.5))
+    assert (found.smoothed_steps, found.at_home.frr, found.at_home.false_accepts.count) == (3, 0.0, 0)
+    assert 0.2 < found.chosen.stage2 <= 0.5
+    assert operate.tune(twice(0.8, 0.2)[:1], Wish(0.5)).at_home.frr == 1.0
+
+
+def test_of_equal_smoothings_the_first_is_taken_and_both_are_paid_for() -> None:
+    found = operate.tune(twice(0.2, 0.2), Wish(0.5))
+    assert found.smoothed_steps == 2
+    alone = operate.tune(twice(0.2, 0.2)[:1], Wish(0.5))
+    assert found.chosen.chains == 2 * alone.chosen.chains
+    assert found.chosen.fa_upper > alone.chosen.fa_upper
+
+
+def test_only_runs_of_the_same_recordings_are_chosen_among() -> None:
+    one, _ = twice(0.2, 0.2)
+    other = build([said("u", "q")], [positive("q"), negative("tv", 1.0)], [])
+    with pytest.raises(ConfigError, match="must be of the same recordings"):
+        operate.tune([one, operate.Heard(other, None, 1000, 3)], Wish(0.5))
+
+
+def test_what_was_chosen_is_what_a_detector_gets(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    third = as_run(tmp_path / "third", drawn(np.random.default_rng(3), speakers=30, files=80))
+    third.about["words"][WORD]["smoothed_steps"] = 3
+    (third.folder / "run.json").write_text(json.dumps(third.about))
+    path = tmp_path / "tuned.yaml"
+    command = ["tune", str(third.folder), str(run.folder), "--max-fa-per-hour", "1", "--write", str(path)]
+    assert main([*command, "--refractory-ms", "1700"]) == 0
+    assert "refractory time 1700 ms, smoothed over 3 steps" in capsys.readouterr().out
+    point = Detector.load(WORD, point=str(path)).points[0]
+    assert (point.smoothed_steps, point.refractory_ms) == (3, 1700)
+    assert main(command) == 0  # not asked for: the session's setting stays in force
+    assert Detector.load(WORD, point=str(path)).points[0].refractory_ms is None
+
+
+def test_a_run_with_another_refractory_time_is_not_chosen_among(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = as_run(tmp_path / "other", drawn(np.random.default_rng(3), speakers=30, files=80))
+    other.about["words"][WORD]["refractory_ms"] = 1500
+    (other.folder / "run.json").write_text(json.dumps(other.about))
+    assert main(["tune", str(run.folder), str(other.folder), "--max-fa-per-hour", "1"]) == 2
+    assert "another refractory time" in capsys.readouterr().err
+    report = ["tune", str(run.folder), "--max-fa-per-hour", "1", "--report-on", str(other.folder)]
+    assert main(report) == 2
+    assert "heard in another way" in capsys.readouterr().err
 
 
 # --- the command

@@ -54,7 +54,9 @@ def wakes(order: Order, path: str) -> list[tuple[str, str, float]]:
             for one in events if isinstance(one, Verdict) and one.accepted]  # fmt: skip
 
 
-@pytest.mark.parametrize("points", [None, Point(0.2, 0.05), Point(0.9, 0.9)])
+@pytest.mark.parametrize(
+    "points", [None, Point(0.2, 0.05), Point(0.9, 0.9), Point(0.2, 0.05, 1, 100), Point(0.2, 0.05, 4, 8_000)]
+)
 def test_accepted_rows_are_the_daemons_wakes(order: Order, points: Point | None) -> None:
     order = replace(order, points=(points,) * 3) if points else order
     evaluate(order, quiet)
@@ -175,6 +177,7 @@ def test_the_run_says_what_it_was_made_of(order: Order) -> None:
         "phrase": own.phrase, "model": str(own.folder), "stage1_sha256": own.stage1_sha256,
         "stage2_sha256": own.stage2_sha256, "threshold_stage1": own.points["default"].stage1,
         "threshold_stage2": own.points["default"].stage2, "point": "default",
+        "smoothed_steps": 2, "refractory_ms": 1_000,
     }  # fmt: skip
     assert about["command"] == ["eval", "--out", "x"]
     assert about["session"] == {"silence_ms": 900, "patience_ms": 2500, "cap_ms": 15000, "refractory_ms": 1000}

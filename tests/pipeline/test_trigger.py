@@ -33,6 +33,17 @@ def test_a_peak_fires_once_when_the_score_falls() -> None:
     assert fire([NOTHING, 2, 2, NOTHING, NOTHING]) == [Firing(peak=2, decided=3, score=sigmoid(2))]
 
 
+# step       0    1    2    3    4
+# logit    -20    2  -20  -20  -20    alone it fires; with its neighbours, two or four of them, it is nothing
+def test_so_many_steps_are_averaged_as_are_asked_for() -> None:
+    scores = [NOTHING, 2, NOTHING, NOTHING, NOTHING]
+    fired = {
+        steps: [firing for score in scores if (firing := trigger.push(score))]
+        for steps, trigger in ((steps, Trigger(0.5, steps)) for steps in (1, 2, 4))
+    }
+    assert fired == {1: [Firing(peak=1, decided=2, score=sigmoid(2))], 2: [], 4: []}
+
+
 # step       0    1    2    3
 # logit     -4    5   -4   -4
 # mean           .5   .5   -4          a single step is weighed against its neighbours

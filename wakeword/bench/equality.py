@@ -31,6 +31,7 @@ from wakeword.bench import daemon
 from wakeword.demo.stage import service
 from wakeword.errors import ConfigError, WakewordError
 from wakeword.eval.tables import Candidate, File, Run, open_run
+from wakeword.model import FORMAT
 from wakeword.settings import SourceSettings
 
 LONGEST_S = 60.0  # of a recording: an open session is heard in real time
@@ -92,11 +93,19 @@ def compare(run: Run, file: File, expected: list[Candidate], url: str, folder: P
 
 def configuration(about: dict[str, Any], url: str, folder: Path) -> dict[str, Any]:
     """What the run used, as a user would write it. A busy machine must not make the gate refuse: `lag_ms`."""
+    point = folder / "point.yaml"
+    words = {
+        name: {
+            "stage1": word["threshold_stage1"], "stage2": word["threshold_stage2"],
+            "smoothed_steps": word["smoothed_steps"], "refractory_ms": word["refractory_ms"],
+            "stage1_sha256": word["stage1_sha256"], "stage2_sha256": word["stage2_sha256"],
+        }
+        for name, word in about["words"].items()
+    }  # fmt: skip
+    point.write_text(yaml.safe_dump({"format": FORMAT, "words": words}))
     return {
         "words": [
-            {"model": str(Path(word["model"]).absolute()), "stage1": word["threshold_stage1"],
-             "stage2": word["threshold_stage2"]}
-            for word in about["words"].values()
+            {"model": str(Path(word["model"]).absolute()), "point": str(point)} for word in about["words"].values()
         ],
         "session": about["session"],
         "uplink": {"url": url},

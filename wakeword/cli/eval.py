@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ EPILOG = """examples:
   wakeword eval --positives said.csv --negatives talk --word jarvis --point keen --out run2
   wakeword eval --positives said --noise noise --babble talk --snr 10 0 --rooms simulate --out run3
   wakeword eval --positives said --negatives talk --config wakeword.yaml --out run4
+  wakeword eval --positives said --negatives talk --smoothing 3 --out run7      for `wakeword tune run1 run7 …`
   wakeword eval --collected ~/.local/state/wakeword/collected --key collect.key --negatives talk --out run6
   wakeword eval --positives said --negatives talk --dask tcp://10.0.0.7:8786 --out run5
 
@@ -48,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--labels", default="", metavar="FILE", help="clip,word: what is said in them (default: no word)")
     add("--out", type=Path, required=True, metavar="DIR", help="where the tables go")
     add_words(parser)
+    add("--smoothing", type=int, metavar="N", help="mean of so many scores of stage 1 (default: as the point says)")
     add("--config", type=Path, metavar="FILE", help="words, thresholds and sessions as `wakeword run` reads them there")
     add("--noise", nargs="+", default=[], metavar="DIR", help="noise to mix into positives; folders in it are kinds")
     add("--babble", nargs="+", default=[], metavar="DIR", help="single talkers; six at once are the noise 'babble'")
@@ -98,8 +101,13 @@ def execute(given: argparse.Namespace) -> int:
 def _order(given: argparse.Namespace) -> Order:
     from wakeword.eval.items import Surroundings
     from wakeword.eval.run import Order
+    from wakeword.model import MOST_SMOOTHED_STEPS
 
     models, points, session = _words(given)
+    if given.smoothing is not None:
+        if not 1 <= given.smoothing <= MOST_SMOOTHED_STEPS:
+            raise ConfigError(f"1 to {MOST_SMOOTHED_STEPS} steps", where="--smoothing")
+        points = [replace(point, smoothed_steps=given.smoothing) for point in points]
     return Order(
         tuple(given.positives), tuple(given.negatives), given.out, tuple(models), tuple(points),
         cache=given.cache or _cache(),

@@ -12,19 +12,20 @@ from wakeword.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from wakeword.eval.joint import Sweep
+    from wakeword.eval.operate import Heard
     from wakeword.eval.tables import Run
     from wakeword.eval.tune import Wish
-
-MOST_REFRACTORY_MS = 60_000  # the configuration takes no more
 
 EPILOG = """examples:
   wakeword tune run1 --max-fa-per-hour 0.5                     chosen on half of the speakers, reported on the others
   wakeword tune run1 --max-fa-per-hour 0.5 --promise           so that the bound keeps the limit, not the estimate
   wakeword tune run1 --max-frr 0.05 --report-on run2 --write tuned.yaml
   wakeword tune run1 --max-fa-per-hour 1 --split none --refractory-ms 500 1000 2000
+  wakeword tune run1 run3 --max-fa-per-hour 0.5                run3: the same with `wakeword eval --smoothing 3`
 
-RUN is what `wakeword eval --out` wrote; nothing is heard again. `--write FILE` keeps the points; name it in the
-configuration: words: [{model: computer, point: FILE}]. What is promised, and why: docs/metrics.md.
+RUN is what `wakeword eval --out` wrote; nothing is heard again. Several runs are the same recordings heard with several
+values of `--smoothing`: that is chosen too. `--write FILE` keeps the points; name it in the configuration:
+words: [{model: computer, point: FILE}]. What is promised, and why: docs/metrics.md.
 
 exit codes: 0 done, 1 the limit cannot be kept or promised on these data, 2 bad usage or configuration"""
 
@@ -33,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("run", metavar="RUN", help="the folder of an evaluation")
+    add("runs", nargs="+", metavar="RUN", help="the folder of an evaluation; several: of the same with other smoothing")
     limit = parser.add_mutually_exclusive_group(required=True)
     limit.add_argument("--max-fa-per-hour", type=float, metavar="X", help="false accepts an hour; misses are made few")
     limit.add_argument("--max-frr", type=float, metavar="Y", help="share of misses, 0 to 1; false accepts are made few")
@@ -65,18 +66,18 @@ def execute(given: argparse.Namespace) -> int:
         raise ConfigError("a second run is what --split would make", where="--report-on")
     if given.write and given.write.suffix not in (".yaml", ".yml"):
         raise ConfigError("the configuration knows operating points by the ending .yaml", where="--write")
-    run, other = open_run(given.run), open_run(given.report_on) if given.report_on else None
-    usual_ms = run.about["session"]["refractory_ms"]
+    run, *others = map(open_run, given.runs)
+    other = open_run(given.report_on) if given.report_on else None
     found, failed = [], 0
     for word in given.word or list(run.about["words"]):
-        parts = _parts(given, run, other, word)
+        heard = [_heard(given, run, one, other, word) for one in (run, *others)]
         try:
-            found.append(operate.tune(*parts, wish, given.refractory_ms, usual_ms))
+            found.append(operate.tune(heard, wish, given.refractory_ms))
         except CheckFailed as error:  # the other words are chosen all the same
             print(f"wakeword: {error}", file=sys.stderr)
             failed = error.exit_code
     if given.write and found:
-        operate.write(given.write, run, found, wish, sys.argv[1:])
+        operate.write(given.write, run, found, wish, sys.argv[1:], others)
     if given.json:
         print(json.dumps([operate.form(one) for one in found], ensure_ascii=False, allow_nan=False))
     else:
@@ -90,6 +91,7 @@ def execute(given: argparse.Namespace) -> int:
 
 def _wish(given: argparse.Namespace) -> Wish:
     from wakeword.eval.tune import Wish
+    from wakeword.model import MOST_REFRACTORY_MS
 
     if given.max_fa_per_hour is not None and not 0 < given.max_fa_per_hour < float("inf"):
         raise ConfigError("a frequency above 0 is needed", where="--max-fa-per-hour")
@@ -100,8 +102,22 @@ def _wish(given: argparse.Namespace) -> Wish:
     return Wish(given.max_fa_per_hour, given.max_frr, given.promise)
 
 
+def _heard(given: argparse.Namespace, first: Run, run: Run, other: Run | None, word: str) -> Heard:
+    """What is chosen on, and what is reported on. Only smoothing may differ from the `first` run."""
+    from wakeword.eval import operate
+
+    parts = _parts(given, run, other, word)
+    operate.same_models(first, run, word)
+    way = operate.way_of(run, word)
+    if way[0] != operate.way_of(first, word)[0]:
+        raise ConfigError(f"'{word}' was heard with another refractory time in this run", where=str(run.folder))
+    if other and way != operate.way_of(other, word):
+        hint = "--report-on a run of the same smoothing and refractory time, and with it one RUN"
+        raise ConfigError(f"'{word}' was heard in another way in this run", where=str(other.folder), hint=hint)
+    return operate.Heard(*parts, *way)
+
+
 def _parts(given: argparse.Namespace, run: Run, other: Run | None, word: str) -> tuple[Sweep, Sweep | None]:
-    """What is chosen on, and what is reported on."""
     from wakeword.eval import joint, operate
 
     def sweep(one: Run) -> Sweep:

@@ -64,11 +64,11 @@ def stages1(given: argparse.Namespace) -> dict[str, str]:
 def configured(path: Path) -> tuple[list[Model], list[Point], SessionSettings]:
     """Words, thresholds and sessions exactly as a daemon with this configuration has them. Raises `WakewordError`."""
     from wakeword import config, plan
-    from wakeword.model import Point, load
+    from wakeword.model import load, point_from
     from wakeword.settings import SessionSettings
 
     loaded = config.load(path)
     models = [load(word.model) for word in loaded.config.words]
     words = [plan.word_settings(*pair) for pair in zip(models, loaded.config.words, strict=True)]
-    points = [Point(word.threshold_stage1, word.threshold_stage2) for word in words]
+    points = [point_from(word) for word in words]
     return models, points, SessionSettings(**loaded.config.session.model_dump())

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from wakeword.eval.score import Asked, Scored
-from wakeword.events import RATE_HZ, Verdict
+from wakeword.events import Verdict
 from wakeword.model import Point
 from wakeword.pipeline.pipeline import Detector
-from wakeword.pipeline.session import Session
+from wakeword.pipeline.session import Session, refractory_samples
 from wakeword.pipeline.stage1 import STEP_SAMPLES
 from wakeword.pipeline.voice import HANG_OVER_UNITS, UNIT_SAMPLES
 from wakeword.replay import replay
@@ -70,10 +70,10 @@ class Course:
                 return heard
         return None
 
-    def rest_until(self, one: Asked) -> int:
-        """The sample up to which nothing is decided if this candidate wakes: refractory time included."""
+    def rest_until(self, one: Asked, point: Point) -> int:
+        """The sample up to which nothing is decided if this candidate wakes: its word's refractory time included."""
         ends = self.session_ends(one)
-        return self._units * UNIT_SAMPLES if ends is None else ends + self._settings.refractory_ms * RATE_HZ // 1000
+        return self._units * UNIT_SAMPLES if ends is None else ends + refractory_samples(self._settings, point)
 
     def uncertain_until(self, ends: int) -> int:
         """The sample up to which scores may differ from the pass: a session ended at sample `ends`. If none, `ends`."""
@@ -108,7 +108,7 @@ def decide(scored: Scored, points: Sequence[Point], settings: SessionSettings) -
             ends = course.session_ends(one)
             if ends is None:  # the recording ends in this session
                 break
-            resting = course.rest_until(one)
+            resting = course.rest_until(one, point)
             certain &= course.uncertain_until(ends) <= resting
     return Decided(tuple(found), certain)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.events import RATE_HZ, Verdict, Voice
+from wakeword.events import Verdict, Voice
 from wakeword.pipeline.pipeline import REFRACTORY_SAMPLES, Detector
+from wakeword.pipeline.session import refractory_samples
 from wakeword.pipeline.stage1 import STEP_SAMPLES
 from wakeword.replay import Ended, replay
 from wakeword.settings import SessionSettings
@@ -57,13 +58,14 @@ def hear(blocks: Iterable[Int16], detector: Detector, settings: SessionSettings)
     heard = Heard(logits=[{} for _ in detector.models])
     detector.watch(lambda word, step, logit: heard.logits[word].update({step: logit}))
     detector.reset()
-    refractory, spoke = settings.refractory_ms * RATE_HZ // 1000, -1
+    refractory, spoke = 0, -1
     for event in replay(_counted(blocks, heard), detector, settings):
         if isinstance(event, Verdict):
             heard.verdicts.append(event)
             if event.accepted:
                 decided = event.candidate.decided
                 heard.rests.append(Span(decided, decided + REFRACTORY_SAMPLES))
+                refractory = refractory_samples(settings, detector.point_of(event.candidate.word))
         elif isinstance(event, Ended):
             heard.rests[-1] = Span(event.opened, event.at + refractory)
         elif isinstance(event, Voice) and event.speaking:

@@ -21,6 +21,7 @@ from wakeword.eval.bounds import Frequency, Share
 from wakeword.eval.joint import Sweep
 from wakeword.eval.tables import Run
 from wakeword.eval.tune import Chosen, Wish, choose, condition_weights, hours_to_promise, speaker_of
+from wakeword.model import SMOOTHED_STEPS
 
 FORMAT = 1  # of the file: model.FORMAT
 Form = dict[str, Any]  # Any: JSON, YAML
@@ -39,25 +40,61 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reported:
-    """What was chosen for a word, on what, and what it does elsewhere. `elsewhere` None: there is no other data."""
+    """What was chosen for a word, on what, and what it does elsewhere. `elsewhere` None: there is no other data.
+
+    The refractory time is that of the run unless `own_refractory`: then it was chosen too.
+    """
 
     word: str
     chosen: Chosen
     refractory_ms: int
     at_home: Measured
     elsewhere: Measured | None
+    own_refractory: bool = False
+    smoothed_steps: int = SMOOTHED_STEPS
 
 
-def tune(
-    chosen_on: Sweep, reported_on: Sweep | None, wish: Wish, refractory_ms: Sequence[int] | None, run_ms: int
-) -> Reported:  # fmt: skip
-    """Choose on one sweep, measure on both. `run_ms` is the refractory time that the run was made with.
+@dataclass(frozen=True)
+class Heard:
+    """A word of a run: what to choose on, what to report on, and how it was heard."""
 
-    Raises `CheckFailed` as `tune.choose` does.
+    chosen_on: Sweep
+    reported_on: Sweep | None
+    refractory_ms: int
+    smoothed_steps: int = SMOOTHED_STEPS
+
+
+def tune(heard: Sequence[Heard], wish: Wish, refractory_ms: Sequence[int] | None = None) -> Reported:
+    """Choose among the same recordings heard with one or several smoothings, measure on both parts.
+
+    Raises `CheckFailed` as `tune.choose` does, `ConfigError` where the recordings are not the same.
     """
-    chosen = choose(chosen_on, wish, [given - run_ms for given in refractory_ms or [run_ms]])
-    elsewhere = measure(reported_on, chosen) if reported_on else None
-    return Reported(chosen_on.word, chosen, run_ms + chosen.longer_ms, measure(chosen_on, chosen), elsewhere)
+    same_recordings([one.chosen_on for one in heard])
+    run_ms = heard[0].refractory_ms
+    longer = [given - run_ms for given in refractory_ms or [run_ms]]
+    chosen = choose(heard[0].chosen_on, wish, longer, [one.chosen_on for one in heard[1:]])
+    one = heard[chosen.hearing]
+    elsewhere = measure(one.reported_on, chosen) if one.reported_on else None
+    at_home = measure(one.chosen_on, chosen)
+    own, ms = refractory_ms is not None, run_ms + chosen.longer_ms
+    return Reported(one.chosen_on.word, chosen, ms, at_home, elsewhere, own, one.smoothed_steps)
+
+
+def same_recordings(sweeps: Sequence[Sweep]) -> None:
+    """Raises `ConfigError` unless all have the same utterances and recordings, in one order."""
+    first, *others = [
+        ([said.utterance for said in one.utterances], [(file.file, file.kind) for file in one.files]) for one in sweeps
+    ]
+    if any(other != first for other in others):
+        hint = "`wakeword eval` of the same recordings, with another --smoothing"
+        raise ConfigError("runs that are chosen among must be of the same recordings", hint=hint)
+
+
+def way_of(run: Run, word: str) -> tuple[int, int]:
+    """How a word was heard in a run: its refractory time in ms, and over how many steps scores were smoothed."""
+    about = run.about["words"][word]
+    refractory_ms = about.get("refractory_ms", run.about["session"]["refractory_ms"])
+    return int(refractory_ms), int(about.get("smoothed_steps", SMOOTHED_STEPS))
 
 
 def measure(sweep: Sweep, chosen: Chosen) -> Measured:
@@ -135,8 +172,9 @@ def _half(amounts: dict[str, float]) -> set[str]:
 def sentences(found: Reported, wish: Wish) -> list[str]:
     """What a person is told."""
     chosen, home = found.chosen, found.at_home
-    refractory = f", refractory time {found.refractory_ms} ms" if chosen.longer_ms else ""
-    lines = [f"{found.word}: stage 1 {chosen.stage1:g}, stage 2 {chosen.stage2:g}{refractory}"]
+    refractory = f", refractory time {found.refractory_ms} ms" if found.own_refractory else ""
+    smoothing = f", smoothed over {found.smoothed_steps} steps" if found.smoothed_steps != SMOOTHED_STEPS else ""
+    lines = [f"{found.word}: stage 1 {chosen.stage1:g}, stage 2 {chosen.stage2:g}{refractory}{smoothing}"]
     lines += [f"  chosen on   {_told(home)}"]
     if found.elsewhere:
         lines += [f"  elsewhere   {_told(found.elsewhere)}"]
@@ -170,23 +208,34 @@ def form(found: Reported) -> Form:
     chosen = found.chosen
     return {
         "word": found.word, "stage1": chosen.stage1, "stage2": chosen.stage2, "refractory_ms": found.refractory_ms,
+        "smoothed_steps": found.smoothed_steps,
         "fa_per_hour_upper": _finite(chosen.fa_upper), "allowed": chosen.allowed, "chains": chosen.chains,
         "design_effect": round(chosen.design_effect, 4), "chosen_on": _measured(found.at_home),
         "reported_on": _measured(found.elsewhere) if found.elsewhere else None,
     }  # fmt: skip
 
 
-def write(path: Path, run: Run, found: Sequence[Reported], wish: Wish, command: Sequence[str]) -> None:
-    """Operating points with their provenance. Raises `ConfigError` when the file cannot be written."""
+def write(
+    path: Path, run: Run, found: Sequence[Reported], wish: Wish, command: Sequence[str], others: Sequence[Run] = ()
+) -> None:
+    """Operating points with their provenance; `others` are those of the run's recordings with another smoothing.
+
+    Raises `ConfigError` when the file cannot be written."""
     words: Form = {}
     for one in found:
-        about, own = run.about["words"][one.word], form(one)
+        chosen_on, own = (run, *others)[one.chosen.hearing], form(one)
+        about = chosen_on.about["words"][one.word]
+        applied = {"smoothed_steps": own.pop("smoothed_steps")}
+        if one.own_refractory:
+            applied["refractory_ms"] = own.pop("refractory_ms")
         words[one.word] = {
-            "stage1": own.pop("stage1"), "stage2": own.pop("stage2"),
+            "stage1": own.pop("stage1"), "stage2": own.pop("stage2"), **applied,
             "stage1_sha256": about["stage1_sha256"], "stage2_sha256": about["stage2_sha256"],
             "chosen": {
                 "by": f"wakeword {wakeword.__version__}", "command": " ".join(command), "promise": wish.promise,
-                "run": {"code": run.about.get("code"), "sweep_sha256": _digest(run.folder / tables.SWEEP)},
+                "run": {
+                    "code": chosen_on.about.get("code"), "sweep_sha256": _digest(chosen_on.folder / tables.SWEEP),
+                },
                 **{name: value for name, value in own.items() if name != "word"},
             },
         }  # fmt: skip

@@ -23,7 +23,7 @@ from wakeword.eval.report_clips import CLIPS, clips, wanted
 from wakeword.eval.report_form import changes_form, run_form
 from wakeword.eval.sounds import Sound
 from wakeword.eval.tables import Run
-from wakeword.model import Point, load
+from wakeword.model import SMOOTHED_STEPS, Point, load
 
 REPORT = "report.html"
 SCRIPTS = ["clip.js", "sweep.js", "charts.js", "report.js"]
@@ -62,7 +62,8 @@ def write(
     models = [load(about["model"]) for about in run.about["words"].values()]
     sweeps = [word.sweep for word in findings.words]
     errors = wanted(sweeps, [Point(word.stage1, word.stage2) for word in findings.words])
-    kept = clips(errors, sounds, models, most_clips, progress)
+    smoothed = [about.get("smoothed_steps", SMOOTHED_STEPS) for about in run.about["words"].values()]
+    kept = clips(errors, sounds, models, most_clips, progress, smoothed)
     form = run_form(run, sweeps, models)
     form["changes"] = [changes_form(change, sweeps) for change in findings.changes]
     body = Template(asset("report.html")).substitute(

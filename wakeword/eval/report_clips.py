@@ -22,7 +22,7 @@ from wakeword.eval.hear import excerpts
 from wakeword.eval.joint import FALSE, LEAST, Sweep
 from wakeword.eval.sounds import Sound, Told
 from wakeword.events import RATE_HZ
-from wakeword.model import Model, Point
+from wakeword.model import SMOOTHED_STEPS, Model, Point
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.stage1 import STEP_SAMPLES
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
@@ -68,10 +68,17 @@ def clips(
     models: Sequence[Model],
     most: int,
     progress: Callable[[int, int], object],
+    smoothed_steps: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
-    """The page's form of the first `most`, while the budget lasts. What cannot be read again is left out."""
+    """The page's form of the first `most`, while the budget lasts. What cannot be read again is left out.
+
+    `smoothed_steps`: of each model, as the run had it; () for the usual.
+    """
     among = list(chosen)[:most]
-    detectors = [Detector([model], [Point(0.0, 0.0)], floor=True) for model in models]
+    smoothed = smoothed_steps or [SMOOTHED_STEPS] * len(models)
+    detectors = [
+        Detector([model], [Point(0.0, 0.0, steps)], floor=True) for model, steps in zip(models, smoothed, strict=True)
+    ]
     found: list[tuple[int, dict[str, Any]]] = []
     for done, (number, one, samples, lead) in enumerate(_read(among, sounds)):
         clip = _heard(detectors[one.word], samples, lead, one)

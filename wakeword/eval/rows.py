@@ -12,6 +12,7 @@ from wakeword.eval.match import Window, lies_in, pair
 from wakeword.eval.score import Scored
 from wakeword.eval.tables import IGNORED, Alternative, Candidate, File, Utterance
 from wakeword.events import RATE_HZ
+from wakeword.model import Point
 from wakeword.pipeline.stage1 import STEP_SAMPLES
 from wakeword.settings import SessionSettings
 
@@ -55,14 +56,20 @@ def unread_row(item: Item, problem: str) -> File:
 
 
 def rows(
-    item: Item, file: File, scored: Scored, decided: Decided, words: Sequence[str], session: SessionSettings
-) -> Rows:  # fmt: skip
-    """Everything that is written of a recording that was heard. `words` in the detector's order."""
+    item: Item,
+    file: File,
+    scored: Scored,
+    decided: Decided,
+    words: Sequence[str],
+    points: Sequence[Point],
+    session: SessionSettings,
+) -> Rows:
+    """Everything that is written of a recording that was heard. `words` and `points` in the detector's order."""
     utterances = _utterances(item, file, scored)
     said = {word: _said(item, utterances, word) for word in words}
     candidates, latencies = _candidates(file.file, scored, decided, words, said)
     heard = [_matched(utterance, candidates, latencies) for utterance in utterances]
-    return Rows(file, heard, candidates, _alternatives(file.file, scored, words, said, session))
+    return Rows(file, heard, candidates, _alternatives(file.file, scored, words, said, Course(scored, session), points))
 
 
 def _utterances(item: Item, file: File, scored: Scored) -> list[Utterance]:
@@ -133,9 +140,8 @@ def _matched(utterance: Utterance, candidates: list[Candidate], decided_s: dict[
 
 
 def _alternatives(
-    file: str, scored: Scored, words: Sequence[str], said: dict[str, _Said], session: SessionSettings
+    file: str, scored: Scored, words: Sequence[str], said: dict[str, _Said], course: Course, points: Sequence[Point]
 ) -> list[Alternative]:
-    course = Course(scored, session)
     found = []
     for one in scored.asked:
         time_s = (one.peak + 1) * STEP_SAMPLES / RATE_HZ
@@ -143,7 +149,7 @@ def _alternatives(
         found.append(
             Alternative(
                 file, words[one.word], time_s, decided_s, one.stage1, one.stage2, one.above, one.upto,
-                course.rest_until(one) / RATE_HZ, said[words[one.word]].name_of(time_s),
+                course.rest_until(one, points[one.word]) / RATE_HZ, said[words[one.word]].name_of(time_s),
             )
         )  # fmt: skip
     return found

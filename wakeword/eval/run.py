@@ -30,8 +30,10 @@ from wakeword.eval.score import Scored
 from wakeword.eval.sounds import Sound
 from wakeword.eval.tables import Alternative, Candidate, File, Table, Utterance
 from wakeword.eval.work import Setup, Task
+from wakeword.events import RATE_HZ
 from wakeword.model import Model, Point
 from wakeword.pipeline.pipeline import FLOOR
+from wakeword.pipeline.session import refractory_samples
 from wakeword.settings import SessionSettings
 
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, of how much
@@ -104,11 +106,11 @@ def evaluate(order: Order, progress: Progress) -> Outcome:
 
 def _hear(order: Order, listed: list[Item], cache: Cache, progress: Progress, outcome: Outcome) -> None:
     """Score what the cache does not have."""
-    models = identity(order.words)
+    models, smoothed = identity(order.words), [point.smoothed_steps for point in order.points]
     tasks: dict[str, Task] = {}
     for item in listed:
         if item.sound:
-            item.score_key = key_of("score", [models, item.sound.key])
+            item.score_key = key_of("score", [models, smoothed, item.sound.key])
             if not cache.has(item.score_key):
                 tasks[item.score_key] = Task(item.score_key, item.sound, item.weight)
     outcome.heard_now = len(tasks)
@@ -141,7 +143,8 @@ def _work(
     if not tasks:
         return {}
     folders = tuple(str(model.folder.resolve()) for model in order.words)
-    setup = Setup(folders, order.stage1, json.dumps(identity(order.words)), version(), order.session)
+    smoothed = tuple(point.smoothed_steps for point in order.points)
+    setup = Setup(folders, order.stage1, json.dumps(identity(order.words)), version(), order.session, smoothed)
     problems: dict[str, str] = {}
     done, whole = 0, sum(task.weight for task in tasks)
 
@@ -196,7 +199,7 @@ def _rows(order: Order, listed: list[Item], cache: Cache) -> Iterator[tuple[Item
         replayed = cache.get(item.replay_key) if item.replay_key else None
         decided = work.unpack(replayed.packed) if replayed else decide(scored, order.points, order.session)
         file = file_row(item, scored.samples, "; ".join(result.warnings), result.room)
-        yield item, rows(item, file, scored, decided, words, order.session)
+        yield item, rows(item, file, scored, decided, words, order.points, order.session)
 
 
 def _about(order: Order, among: Sequence[Any], outcome: Outcome) -> dict[str, Any]:
@@ -209,6 +212,8 @@ def _about(order: Order, among: Sequence[Any], outcome: Outcome) -> dict[str, An
                 "phrase": model.phrase, "model": str(model.folder),
                 "stage1_sha256": model.stage1_sha256, "stage2_sha256": model.stage2_sha256,
                 "threshold_stage1": point.stage1, "threshold_stage2": point.stage2,
+                "smoothed_steps": point.smoothed_steps,
+                "refractory_ms": refractory_samples(order.session, point) * 1000 // RATE_HZ,
                 "point": next((name for name, own in model.points.items() if own == point), ""),
             }
             for model, point in zip(order.words, order.points, strict=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from wakeword.eval.fan import Fan, Ray
 from wakeword.events import Voice
-from wakeword.model import Model, Point
+from wakeword.model import SMOOTHED_STEPS, Model, Point
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.stage1 import STEP_SAMPLES
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
@@ -72,8 +72,11 @@ class Scored:
 class Scorer:
     """Scores one recording after another with one set of models. Not thread-safe."""
 
-    def __init__(self, words: list[Model]) -> None:
-        self._detector = Detector(words, [Point(1.0, 1.0)] * len(words))  # nothing reaches 1: the fans decide
+    def __init__(self, words: list[Model], smoothed_steps: Sequence[int] = ()) -> None:
+        """`smoothed_steps`: one a word, as in `model.Point`; () for the usual."""
+        smoothed = smoothed_steps or [SMOOTHED_STEPS] * len(words)
+        points = [Point(1.0, 1.0, steps) for steps in smoothed]  # nothing reaches 1: the fans decide
+        self._detector = Detector(words, points)
         self._fans = [Fan() for _ in words]
         self._weighed: list[tuple[int, int, float]] = []
         self._detector.watch(lambda word, step, logit: self._weighed.append((word, step, logit)))

@@ -98,6 +98,8 @@ class Candidate:
 class Alternative:
     """A candidate that the daemon makes if, and only if, `above` < stage 1's threshold <= `upto`.
 
+    Of the smoothing and the refractory time that the word had in the run (`run.json`).
+
     At thresholds (t1, t2) a file's wakes are, in the order of rows: those with above < t1 <= upto and stage2 >= t2 that
     lie after `rest_until_s` of the wake before them, of whatever word (`decided_s` > `rest_until_s`).
     """

@@ -50,29 +50,33 @@ class Chosen:
     design_effect: float  # hours count for less by this
     chains: int  # thresholds of stage 1 that were tried, times refractory times
     longer_ms: int = 0  # refractory time, beyond the run's
+    hearing: int = 0  # 0: the sweep itself; n: the n-th of the others, which was heard with another smoothing
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A threshold of stage 1 and a refractory time: along it stage 2's threshold falls."""
+    """A threshold of stage 1, a refractory time and a smoothing: along it stage 2's threshold falls."""
 
     stage1: float
     longer_ms: int
     sweep: Sweep
+    hearing: int = 0
 
 
-def choose(sweep: Sweep, wish: Wish, longer_ms: Sequence[int] = (0,)) -> Chosen:
+def choose(sweep: Sweep, wish: Wish, longer_ms: Sequence[int] = (0,), others: Sequence[Sweep] = ()) -> Chosen:
     """The pair with the fewest misses (or false accepts) that keeps the limit, among these refractory times.
 
-    Raises `CheckFailed` saying how much more data it would take, or what the best is that can be had.
+    `others`: the same utterances and recordings, heard with another smoothing; the pair may be of one of them. Raises
+    `CheckFailed` saying how much more data it would take, or what the best is that can be had.
     """
     if not sweep.utterances:
         raise CheckFailed(f"no utterance of '{sweep.word}' to choose on")
     weights = condition_weights(sweep)
     chains = [
-        Chain(level, longer, replace(sweep, rest_ms=sweep.rest_ms + longer))
+        Chain(level, longer, replace(heard, rest_ms=heard.rest_ms + longer), number)
+        for number, heard in enumerate((sweep, *others))
         for longer in longer_ms
-        for level in stage1_levels(sweep)
+        for level in stage1_levels(heard)
     ]
     if wish.most_fa_per_hour is not None:
         return _fewest_misses(sweep, wish, wish.most_fa_per_hour, chains, weights)
@@ -167,7 +171,7 @@ def speaker_of(sweep: Sweep, number: int) -> str:
 def _fewest_misses(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], weights: Floats) -> Chosen:
     if not sweep.hours:
         raise CheckFailed("no hours without the word to count false accepts in", hint="--negatives for `wakeword eval`")
-    effect = design_effect(sweep, most)
+    effect = _effect(chains, most)
     allowed = int(most * sweep.hours)
     if wish.promise:
         allowed = allowance(most, sweep.hours, effect, len(chains))
@@ -178,9 +182,20 @@ def _fewest_misses(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], w
                 "without --promise it is chosen by the estimate",
             )
     found = [(*loosest(chain.sweep.steps(chain.stage1), allowed, weights), chain) for chain in chains]
-    lost, stage2, chain = min(found, key=lambda one: (one[0], abs(one[2].longer_ms), -one[2].stage1))
+    lost, stage2, chain = min(found, key=lambda one: (one[0], _unusual(one[2]), -one[2].stage1))
     upper = upper_bound(allowed, sweep.hours, effect, len(chains))
-    return Chosen(chain.stage1, stage2, upper, lost, allowed, effect, len(chains), chain.longer_ms)
+    return Chosen(chain.stage1, stage2, upper, lost, allowed, effect, len(chains), chain.longer_ms, chain.hearing)
+
+
+def _unusual(chain: Chain) -> tuple[int, int]:
+    """Of equals the one is taken that is most like the run: the first smoothing, then its own refractory time."""
+    return chain.hearing, abs(chain.longer_ms)
+
+
+def _effect(chains: list[Chain], per_hour: float) -> float:
+    """The largest design effect of the smoothings that are chosen among."""
+    heard = {chain.hearing: chain.sweep for chain in chains}
+    return max(design_effect(sweep, per_hour) for sweep in heard.values())
 
 
 def loosest(steps: Steps, allowed: int, weights: Floats, least: float = LEAST) -> tuple[float, float]:
@@ -219,10 +234,10 @@ def _fewest_false(sweep: Sweep, wish: Wish, most: float, chains: list[Chain], we
         least = min(float(_curve(chain.sweep.steps(chain.stage1), weights)[1][-1]) for chain in chains)
         what = f"no thresholds miss at most {100 * most:g} % of '{sweep.word}'" + " for certain" * wish.promise
         raise CheckFailed(what, hint=f"the least that can be had on this data is {100 * least:.1f} %")
-    count, frr, stage2, chain = min(found, key=lambda one: (*one[:2], abs(one[3].longer_ms), -one[3].stage1))
-    effect = design_effect(sweep, count / sweep.hours) if sweep.hours else 1.0
+    count, frr, stage2, chain = min(found, key=lambda one: (*one[:2], _unusual(one[3]), -one[3].stage1))
+    effect = _effect(chains, count / sweep.hours) if sweep.hours else 1.0
     upper = upper_bound(count, sweep.hours, effect, len(chains))
-    return Chosen(chain.stage1, stage2, upper, frr, count, effect, len(chains), chain.longer_ms)
+    return Chosen(chain.stage1, stage2, upper, frr, count, effect, len(chains), chain.longer_ms, chain.hearing)
 
 
 def _frr_upper(chain: Chain, wish: Wish, stage2: float, lost: float, weights: Floats, chains: int) -> float:

@@ -41,6 +41,7 @@ class Setup:
     identity: str
     code: str
     session: SessionSettings
+    smoothed_steps: tuple[int, ...] = ()  # one a word; () for the usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Worker:
         if version() != setup.code:
             raise ConfigError("another version of wakeword or of its libraries", hint="install the same everywhere")
         self._setup, self._words = setup, words
-        self._scorer = Scorer(words)
+        self._scorer = Scorer(words, setup.smoothed_steps)
         self._detector: Detector | None = None
 
     def perform(self, task: Task) -> Result:

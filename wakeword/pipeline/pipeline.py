@@ -56,7 +56,9 @@ class Detector:
         self.ring = Ring(RING_SAMPLES)
         self._pending = np.zeros(0, np.int16)
         self._voice = VoiceDetector()
-        self._triggers = [Trigger(FLOOR if self._floor else point.stage1) for point in self.points]
+        self._triggers = [
+            Trigger(FLOOR if self._floor else point.stage1, point.smoothed_steps) for point in self.points
+        ]
         self._resting = False
         self._deaf_until = 0  # no candidate is decided before this sample
         self._begun = 0  # detection has no use for samples before this one
@@ -104,6 +106,10 @@ class Detector:
         other._tap = None
         other.reset()
         return other
+
+    def point_of(self, word: str) -> models.Point:
+        """The operating point of one of its words."""
+        return next(point for model, point in zip(self.models, self.points, strict=True) if model.word == word)
 
     @property
     def heard(self) -> int:

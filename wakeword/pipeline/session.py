@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from wakeword.events import RATE_HZ
+from wakeword.model import Point
 from wakeword.settings import SessionSettings
+
+
+def refractory_samples(settings: SessionSettings, point: Point) -> int:
+    """How long nothing is detected after a session of a word at this point."""
+    own = point.refractory_ms
+    return (settings.refractory_ms if own is None else own) * RATE_HZ // 1000
 
 
 class Session:

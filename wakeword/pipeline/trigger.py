@@ -13,7 +13,8 @@ import copy
 import math
 from dataclasses import dataclass
 
-SMOOTHED_STEPS = 2  # chosen: one step alone is noisy, three cost 20 ms more delay and no fewer candidates
+from wakeword.model import SMOOTHED_STEPS
+
 PATIENCE_STEPS = 3  # a peak is waited for no longer than 120 ms
 REFRACTORY_STEPS = 12  # 0.48 s between candidates of one word
 _NEVER = -20.0  # the logit of a score that is nothing
@@ -31,15 +32,15 @@ class Firing:
 class Trigger:
     """One word's trigger. Steps are counted from the first one pushed; `reset` begins a new stretch of voice."""
 
-    def __init__(self, threshold: float) -> None:
-        """`threshold` in [0, 1]; nothing reaches 1."""
-        self._threshold = logit(threshold)
+    def __init__(self, threshold: float, smoothed_steps: int = SMOOTHED_STEPS) -> None:
+        """`threshold` in [0, 1], nothing reaches 1; it is held against the mean logit of so many steps, 1 or more."""
+        self._threshold, self._smoothed_steps = logit(threshold), smoothed_steps
         self._step = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget all scores, as when the model's states are zeroed. Steps go on counting."""
-        self._recent = [_NEVER] * SMOOTHED_STEPS
+        self._recent = [_NEVER] * self._smoothed_steps
         self.smooth = _NEVER  # the last logit that was held against the threshold
         self._waiting_since = -1
         self._peak, self._peak_step = _NEVER, -1
@@ -53,7 +54,7 @@ class Trigger:
         """Take the next step's logit; returns a firing when one is decided at this step."""
         step, self._step = self._step, self._step + 1
         self._recent = [*self._recent[1:], logit]
-        self.smooth = sum(self._recent) / SMOOTHED_STEPS
+        self.smooth = sum(self._recent) / self._smoothed_steps
         return self.weigh(step, self.smooth)
 
     def weigh(self, step: int, smooth: float) -> Firing | None:
