@@ -147,7 +147,7 @@ def _tell(given: argparse.Namespace, shelf: Shelf, standing: Consent | None) -> 
         print(json.dumps(told))
     elif standing:
         many = f"{len(clips)} of at most {standing.most_clips} clips so far"
-        print(f"candidates are kept until {_moment(standing.until_s)}: {many}")
+        print(f"`wakeword run` keeps candidates until {_moment(standing.until_s)}: {many}")
     else:
         print("nothing is kept; `wakeword collect --for 7d` would ask for consent")
     return 0
