@@ -19,8 +19,7 @@ from wakeword.events import RATE_HZ
 from wakeword.versus.engines import Row
 from wakeword.versus.streams import Said, Stream
 
-EARLY_S = 0.5  # chosen: no engine knows a word earlier; where a word ends is found by loudness, not by ear
-LATE_S = 1.0  # chosen: the slowest answers 0.7 s after the end (openWakeWord; docs/versus.md)
+EARLY_S, LATE_S = 0.5, 1.0  # chosen: on 31 clean clips four engines answered 0.24 s before the end to 0.36 s after it
 REST_S = 1.5  # the daemon's own rest after a wake
 CLASSES = ("clean", "10dB", "0dB")
 
