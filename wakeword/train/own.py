@@ -46,7 +46,7 @@ from wakeword.train.phrases import Word
 SYNTHETIC_COPIES, RECORDED_COPIES = 2.0, 1.5  # times those of `dataset.COPIES`: here nothing else says the word
 WARPED = 2  # further speakers of each synthetic clip of the word
 BACKGROUND = 0.3  # of the clips without a word that the shipped words were trained on
-MINED_PER_HOUR, MINED_SHARE = 200, 0.5  # candidates of stage 1, and of the files in each of two passes
+MINED_PER_HOUR, MINED_SHARE = 250, 0.2  # candidates of stage 1; of the files in each of two passes
 RATES = (train_stage2.HEAD_RATE / 2, train_stage2.EMBEDDING_RATE / 3)
 
 
@@ -62,7 +62,7 @@ class Own:
     recordings: Path | None = None  # sound files in which the word is said, and nothing else
     rounds: int = synthesize.ROUNDS
     epochs_head: int = 10
-    epochs_stage2: int = 6
+    epochs_stage2: int = 5
     seed: int = 1
     processes: int = 2
 
