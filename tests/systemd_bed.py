@@ -148,7 +148,7 @@ class Bed:
         """What to execute here to have `words` executed there."""
         clean = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
         clean += ["TERM=dumb", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", *(f"{k}={v}" for k, v in (env or {}).items())]
-        enter = f"nsenter -t {self._pid} -m -u -i -n -p -C -r --wdns=/ env -i".split()
+        enter = [*FIRST, *f"nsenter -t {self._pid} -m -u -i -n -p -C -r --wdns=/ env -i".split()]
         return [*enter, *clean, *words]
 
     def run(

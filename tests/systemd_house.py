@@ -26,11 +26,12 @@ from typing import Any
 
 import soundfile
 import systemd_bed
-from systemd_bed import FIRST, Bed
+from systemd_bed import Bed
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOM = REPOSITORY / "wakeword" / "data" / "room.flac"
 PYTHON = "/usr/bin/python3"
+LONG = os.environ.get("WAKEWORD_BED") == "long"  # scripts/bed
 PROCESSES = ("listen", "gate", "uplink")
 STATE = "/var/lib/wakeword"
 EVIDENCE = f"{STATE}/evidence"
@@ -102,7 +103,8 @@ class House:
     def configure(self, url: str | None = None, **sections: dict[str, Any]) -> bool:
         """/etc/wakeword/config.yaml as installed, with an address to send to and more settings; is that another one?"""
         text = (REPOSITORY / "systemd" / "config.yaml").read_text("utf-8")
-        sections = {"uplink": {"url": self.url if url is None else url}, "policy": POLICY} | sections
+        uplink = {"url": self.url if url is None else url} | sections.pop("uplink", {})
+        sections = {"uplink": uplink, "policy": POLICY} | sections
         for section, settings in sections.items():
             for key, value in settings.items():
                 text = re.sub(rf"^  {key}: .*\n", "", text, flags=re.MULTILINE)
@@ -157,7 +159,7 @@ class House:
     def player(self, recording: str) -> list[str]:
         """The command that plays a recording of the bed into its room."""
         env = {"PULSE_SERVER": "unix:/run/sound/native", "HOME": "/run/sound"}
-        return [*FIRST, *self.bed.command("paplay", "--device=speaker", "--latency-msec=500", recording, env=env)]
+        return self.bed.command("paplay", "--device=speaker", "--latency-msec=500", recording, env=env)
 
     def play(self, recording: str) -> None:
         """Play it to its end."""
