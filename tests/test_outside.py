@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,10 @@ class Ends:
         self.uplink_reads, self.to_uplink = os.pipe()
         self.from_uplink, self.uplink_writes = os.pipe()
         self.mute_file = folder / "muted"
-        self.pipes = Pipes(
-            GateSettings(
-                "", "", "", "", self.from_listen, self.to_listen, self.to_uplink, self.from_uplink, str(self.mute_file)
-            )
+        self.settings = GateSettings(
+            "", "", "", "", self.from_listen, self.to_listen, self.to_uplink, self.from_uplink, str(self.mute_file)
         )
+        self.pipes = Pipes(self.settings)
 
 
 @pytest.fixture
@@ -102,3 +103,28 @@ def test_a_switch_that_cannot_be_read_means_muted(ends: Ends, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "stat", fails)
     assert ends.pipes.muted()
+
+
+def test_without_a_switch_nothing_is_muted(tmp_path: Path) -> None:
+    ends = Ends(tmp_path)
+    assert not Pipes(replace(ends.settings, mute_file="")).muted()
+    for descriptor in (value for value in vars(ends).values() if isinstance(value, int)):
+        os.close(descriptor)
+
+
+def test_systemd_is_told_at_the_start_and_then_every_few_seconds_and_may_be_gone(tmp_path: Path) -> None:
+    ends = Ends(tmp_path)
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    pipes = Pipes(replace(ends.settings, notify=writer.fileno()))
+    pipes.announce("READY=1")
+    for _ in range(3):
+        pipes.alive()
+    reader.setblocking(False)
+    assert [reader.recv(64) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"]
+    with pytest.raises(BlockingIOError):
+        reader.recv(64)
+    reader.close()
+    pipes.announce("STATUS=nobody reads")
+    writer.close()
+    for descriptor in (value for value in vars(ends).values() if isinstance(value, int)):
+        os.close(descriptor)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wakeword.clerk import Clerk, Reports
-from wakeword.evidence.record import Record
+from wakeword.evidence.record import CLOSE_REASONS, Record
 from wakeword.evidence.store import Evidence
 from wakeword.messages import (
     HEADER,
@@ -37,10 +37,9 @@ from wakeword.states import (
     DRAIN_MS,
     MAX_FAULTS,
     MAX_WAKE_AGE_MS,
-    REASONS,
     Gate,
     State,
-    TooManyFaultsError,
+    reason_of,
 )
 
 MODELS = bytes.fromhex(M1), bytes.fromhex(M2)
@@ -353,8 +352,11 @@ def test_so_many_stale_wakes_end_the_gate(desk: Desk) -> None:
     desk.gate.hear(HELLO)
     for _ in range(MAX_FAULTS):
         desk.gate.hear(desk.wake(wake_id=0))
-    with pytest.raises(TooManyFaultsError):
-        desk.gate.hear(desk.wake(wake_id=0))
+    assert (desk.gate.state, desk.last()["latch"]) == (State.DRAIN, False)
+    desk.gate.hear(desk.wake(wake_id=0))
+    assert (desk.gate.state, desk.last()["latch"]) == (State.LATCHED, True)
+    desk.gate.hear(desk.wake())
+    assert desk.outside.pcm == b""
 
 
 def test_muted_denies(desk: Desk) -> None:
@@ -442,6 +444,31 @@ def test_no_room_on_the_disk_no_session(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert (desk.after(), desk.outside.told) == ([], [("DENIED", "DISK")])
 
 
+def test_other_models_than_the_policys_are_a_fault(desk: Desk) -> None:
+    desk.gate.hear(Hello(MODELS[1], MODELS[0]))
+    assert (desk.gate.state, desk.last()["code"]) == (State.LATCHED, "model")
+
+
+def test_an_uplink_that_stops_reading_while_audio_passes_ends_the_session(desk: Desk) -> None:
+    wake = desk.opened()
+    desk.outside.room = 5  # not even a frame's head
+    desk.gate.hear(audio(wake))
+    assert (desk.last()["why"], desk.last()["bytes"]) == ("uplink", len(WINDOW))
+    assert desk.gate.state is State.DRAIN
+
+
+def test_a_meter_that_falls_silent_is_told_at_the_next_beat_and_nothing_latches(room: Room) -> None:
+    desk = make_desk(room)
+    desk.gate.hear(HELLO)
+    for _ in range(5):
+        room.clock.turn(300_000)
+        desk.gate.advance()
+    assert [(record["k"], record.get("code")) for record in desk.after()] == [
+        ("beat", None), ("beat", None), ("beat", None), ("beat", None), ("fault", "meter"), ("beat", None),
+    ]  # fmt: skip
+    assert desk.gate.state is State.CLOSED
+
+
 @pytest.mark.parametrize("room_bytes", [0, 5, 300, 20_000, 48_500])
 def test_an_uplink_that_stops_reading_ends_the_session_with_what_it_took(desk: Desk, room_bytes: int) -> None:
     desk.gate.hear(HELLO)
@@ -452,6 +479,14 @@ def test_an_uplink_that_stops_reading_ends_the_session_with_what_it_took(desk: D
     salt = bytes.fromhex(str(desk.after()[0]["a"]))
     assert closed["sum_h"] == hashlib.sha256(b"wakegate-sum\n" + salt + desk.outside.pcm).hexdigest()
     assert Close not in map(type, desk.outside.uploaded)
+
+
+def test_the_uplink_goes_between_sessions(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    desk.gate.uplink_gone()
+    assert (desk.after(), desk.gate.state) == ([], State.CLOSED)
+    desk.gate.hear(desk.wake())
+    assert desk.outside.told == [("DENIED", "UPLINK")]
 
 
 def test_the_uplink_goes_inside_a_session(desk: Desk) -> None:
@@ -587,12 +622,18 @@ def test_an_end_of_listen_that_nobody_asked_for_is_a_fault(desk: Desk, asked: bo
     assert (desk.after()[2]["why"], desk.last()["code"]) == ("listen", "eof")
 
 
-def test_every_reason_of_a_close_can_be_told() -> None:
-    from wakeword.evidence.record import CLOSE_REASONS
+def test_an_end_of_listen_between_sessions_that_nobody_asked_for_is_a_fault_too(desk: Desk) -> None:
+    desk.gate.hear(HELLO)
+    assert desk.gate.listen_gone(asked=False, whole=True) == "fault"
+    assert [(record["k"], record["code"]) for record in desk.after()] == [("fault", "eof")]
 
-    assert set(REASONS) == set(CLOSE_REASONS)
-    assert {Answer.GRANTED, Answer.DENIED, Answer.CLOSED} == set(Answer)
-    assert set(REASONS.values()) < set(Reason)
+
+def test_every_reason_of_a_close_can_be_told() -> None:
+    told = {why: reason_of(why).name for why in CLOSE_REASONS}
+    assert told == {
+        "end": "END", "cap_b": "CAP_BYTES", "cap_ms": "CAP_TIME", "rate": "RATE", "mute": "MUTE", "stop": "STOP",
+        "uplink": "UPLINK", "listen": "LISTEN", "proto": "PROTOCOL", "shutdown": "SHUTDOWN",
+    }  # fmt: skip
 
 
 ANYTHING = st.one_of(

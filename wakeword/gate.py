@@ -17,9 +17,8 @@ import os
 import select
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from wakeword import forbidden, sandbox, selftest
 from wakeword.clerk import Clerk, Reports, walls_record
@@ -34,13 +33,12 @@ from wakeword.messages import LISTEN_TO_GATE, METER_TO_GATE, UPLINK_TO_GATE, Fra
 from wakeword.notices import Walls
 from wakeword.outside import Pipes
 from wakeword.settings import GateSettings, gate_from_json
-from wakeword.states import Gate, State, TooManyFaultsError
+from wakeword.states import Gate, State
 
 MUTE_POLL_MS = 200  # the longest that a mute goes unnoticed in a session while nothing else happens
 IDLE_POLL_MS = 1_000  # and else: listen has closed its device before, and each look costs a waking
 STOP_PATIENCE_MS = 2_000  # after SIGTERM: listen closes its device first
 END_PATIENCE_MS = 500  # after listen's end: was it meant? then SIGTERM is on its way
-DISCARD_BYTES = 65_536
 
 # What the `code` of a key record covers: all that the gate runs of ours (a test compares with what it loads).
 GATE_FILES = (
@@ -119,31 +117,23 @@ def prove(policy: Policy) -> tuple[dict[str, bool], Record]:
     return results, walls_record("gate", Walls(**tried))
 
 
-@dataclass
-class Stopping:
-    """Whether and when an orderly stop was asked for."""
-
-    asked: bool = False
-
-    def ask(self, _: int, __: FrameType | None) -> None:
-        """For SIGTERM and SIGINT."""
-        self.asked = True
-
-
 class Loop:
     """One thread, one poll: frames in, time, signals. Reads no more than completes one frame."""
 
-    def __init__(self, gate: Gate, pipes: Pipes, settings: GateSettings, stopping: Stopping) -> None:
-        self._gate, self._pipes, self._stopping = gate, pipes, stopping
-        self._listen, self._uplink, self._meter = settings.from_listen, settings.from_uplink, settings.from_meter
-        self._frames, self._answers = FrameReader(LISTEN_TO_GATE), FrameReader(UPLINK_TO_GATE)
-        self._counts = FrameReader(METER_TO_GATE)
+    def __init__(self, gate: Gate, pipes: Pipes, settings: GateSettings, stops: list[int]) -> None:
+        """`stops`: grows with each signal that asks for an orderly end."""
+        self._gate, self._pipes, self._stops = gate, pipes, stops
+        self._frames = FrameReader(LISTEN_TO_GATE)
+        self._neighbours: dict[int, tuple[FrameReader, Callable[[], None]]] = {  # who is heard first; at its end
+            settings.from_uplink: (FrameReader(UPLINK_TO_GATE), self._uplink_gone),
+            settings.from_meter: (FrameReader(METER_TO_GATE), gate.meter_gone),
+            settings.from_listen: (self._frames, self._listen_gone),
+        }
         self._poll = select.poll()
-        for descriptor in (self._listen, self._uplink, self._meter):
+        for descriptor in self._neighbours:
             if descriptor >= 0:
                 self._poll.register(descriptor, select.POLLIN)
-        self._ended_ms = 0  # when listen's pipe ended; 0: it has not
-        self._asked_ms = 0
+        self._asked_ms = self._ended_ms = 0  # when a stop was asked for, when listen's pipe ended; 0: not yet
 
     def turn(self) -> str:
         """Wait for the next thing and do it. Returns why the gate stops, "" to go on."""
@@ -152,40 +142,17 @@ class Loop:
         ready = dict(self._poll.poll(wait_ms))
         self._gate.advance()
         self._pipes.alive()
-        if self._uplink in ready:
-            self._from_uplink()
-        if self._meter in ready:
-            self._from_meter()
-        if self._listen in ready:
-            self._from_listen()
+        for descriptor in self._neighbours:
+            if descriptor in ready:
+                self._read(descriptor, *self._neighbours[descriptor])
         return self._stop_reason()
 
-    def _from_listen(self) -> None:
-        received = _read(self._listen, self._frames.wanted)
-        if received == b"":
-            self._poll.unregister(self._listen)
-            self._ended_ms = self._pipes.now_ms()
-        elif received:
-            self._feed(self._frames, received)
-
-    def _from_uplink(self) -> None:
-        received = _read(self._uplink, self._answers.wanted)
-        if received == b"":
-            self._poll.unregister(self._uplink)
-            self._pipes.lose_uplink()
-            self._gate.uplink_gone()
-        elif received:
-            self._feed(self._answers, received)
-
-    def _from_meter(self) -> None:
-        received = _read(self._meter, self._counts.wanted)
-        if received == b"":
-            self._poll.unregister(self._meter)
-            self._gate.meter_gone()
-        elif received:
-            self._feed(self._counts, received)
-
-    def _feed(self, reader: FrameReader, received: bytes) -> None:
+    def _read(self, descriptor: int, reader: FrameReader, ended: Callable[[], None]) -> None:
+        received = os.read(descriptor, reader.wanted)
+        if not received:
+            self._poll.unregister(descriptor)
+            ended()
+            return
         try:
             messages = reader.push(received)
         except FrameError as error:
@@ -194,25 +161,22 @@ class Loop:
         for message in messages:
             self._gate.hear(message)
 
+    def _uplink_gone(self) -> None:
+        self._pipes.lose_uplink()
+        self._gate.uplink_gone()
+
+    def _listen_gone(self) -> None:
+        self._ended_ms = self._pipes.now_ms()
+
     def _stop_reason(self) -> str:
         now = self._pipes.now_ms()
         if self._gate.state is State.LATCHED:
             return "fault"  # nothing can open any more; a new start is a new file with a new key
-        if self._stopping.asked and not self._asked_ms:
+        if self._stops and not self._asked_ms:
             self._asked_ms = now
-        if self._ended_ms and (self._stopping.asked or now - self._ended_ms > END_PATIENCE_MS):
-            return self._gate.listen_gone(asked=self._stopping.asked, whole=self._frames.between_frames)
-        if self._asked_ms and now - self._asked_ms > STOP_PATIENCE_MS:
-            return "shutdown"
-        return ""
-
-
-def _read(descriptor: int, most: int) -> bytes | None:
-    """What is there, b"" at the end, None when nothing is."""
-    try:
-        return os.read(descriptor, most)
-    except BlockingIOError:
-        return None
+        if self._ended_ms and (self._stops or now - self._ended_ms > END_PATIENCE_MS):
+            return self._gate.listen_gone(asked=bool(self._stops), whole=self._frames.between_frames)
+        return "shutdown" if self._asked_ms and now - self._asked_ms > STOP_PATIENCE_MS else ""
 
 
 def run(settings: GateSettings) -> int:
@@ -224,28 +188,25 @@ def run(settings: GateSettings) -> int:
     ended = causes(settings)
     build_walls(settings)
     proven, walls = prove(policy)
-    pipes, stopping = Pipes(settings), Stopping()
+    pipes, stops = Pipes(settings), list[int]()
     clerk = Clerk(pipes.now_ms(), settings.meter, reports_of(settings, evidence.account))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stopping.ask)
+        signal.signal(number, lambda signalled, _: stops.append(signalled))
     evidence.start(StartFacts(policy, code, proven, pipes.muted(), (walls, *clerk.start_records(), *ended)))
     pipes.report("started", origin=evidence.origin)
     pipes.announce("READY=1\nSTATUS=closed; every opening is written down first")
     gate = Gate(evidence, pipes, policy, clerk)
-    loop, why = Loop(gate, pipes, settings, stopping), ""
+    loop, why = Loop(gate, pipes, settings, stops), ""
 
     def renewed() -> StartFacts:
         proven, walls = prove(policy)
         return StartFacts(policy, code, proven, gate.muted, (walls, *clerk.start_records()))
 
     keeper = Housekeeper(gate, evidence, renewed, pipes.now_ms())
-    try:
-        while not why:
-            why = loop.turn()
-            if not why:
-                keeper.turn(pipes.now_ms())
-    except TooManyFaultsError:
-        why = "fault"
+    while not why:
+        why = loop.turn()
+        if not why:
+            keeper.turn(pipes.now_ms())
     gate.finish(why)
     evidence.close()
     if why == "shutdown":

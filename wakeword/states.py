@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from wakeword.clerk import Clerk
-from wakeword.evidence.record import Record
+from wakeword.evidence.record import CLOSE_REASONS, Record
 from wakeword.evidence.store import Policy
 from wakeword.messages import (
     Answer,
@@ -55,11 +55,10 @@ DAY_MS = 86_400_000
 AFTER_MUTE_MS = 5_000  # a beat waits so long after mute began, so that what was heard before it is all in that beat
 SAMPLE_BYTES = 2
 
-REASONS = {
-    "end": Reason.END, "cap_b": Reason.CAP_BYTES, "cap_ms": Reason.CAP_TIME, "rate": Reason.RATE, "mute": Reason.MUTE,
-    "stop": Reason.STOP, "uplink": Reason.UPLINK, "listen": Reason.LISTEN, "proto": Reason.PROTOCOL,
-    "shutdown": Reason.SHUTDOWN,
-}  # fmt: skip
+
+def reason_of(why: str) -> Reason:
+    """What listen is told, for the word of a `close` record: both have the same order."""
+    return Reason(Reason.END + CLOSE_REASONS.index(why))
 
 
 class State(enum.Enum):
@@ -70,10 +69,6 @@ class State(enum.Enum):
     OPEN = enum.auto()
     DRAIN = enum.auto()
     LATCHED = enum.auto()
-
-
-class TooManyFaultsError(Exception):
-    """So many faults in one start that the gate gives up."""
 
 
 class Gate:
@@ -195,8 +190,8 @@ class Gate:
             return
         now = self._outside.now_ms()
         if wake.wake_id <= self._last_wake_id or not 0 <= now - wake.wake_id <= MAX_WAKE_AGE_MS:
-            self._fault("stale", latch=False)
             self._deny(wake, Reason.STALE)
+            self._fault("stale", latch=False)
             return
         self._last_wake_id = wake.wake_id  # used, whatever becomes of it
         reason = self._refusal(now)
@@ -208,8 +203,7 @@ class Gate:
 
     def _pass(self, audio: Audio) -> None:
         session = self.session
-        if session is None:
-            raise AssertionError("OPEN without a session")
+        assert session, "OPEN without a session"
         if audio.start != session.expected or len(audio.pcm) % SAMPLE_BYTES:
             self._fault("order")
             return
@@ -310,8 +304,7 @@ class Gate:
     def _close(self, why: str, *after: Record) -> None:
         """Write down how it ended, with what led to that; then tell both sides."""
         session, self.session = self.session, None
-        if session is None:
-            raise AssertionError("nothing is open")
+        assert session, "nothing is open"
         self.state = State.CLOSED
         if why != "end":
             self._to_drain()
@@ -319,7 +312,7 @@ class Gate:
         self._clerk.closed(self._outside.now_ms())
         if session.announced and self._outside.uplink_alive:
             self._outside.upload(Close(session.sid, session.passed_bytes), self._outside.now_ms() + self._policy.cap_ms)
-        self._outside.tell(StateMessage(Answer.CLOSED, REASONS[why], session.wake_id))
+        self._outside.tell(StateMessage(Answer.CLOSED, reason_of(why), session.wake_id))
         self._outside.report(
             "close", sid=session.sid, bytes=session.passed_bytes, ms=session.last_ms - session.opened_ms, why=why
         )
@@ -328,9 +321,11 @@ class Gate:
         self.state, self._drained, self._draining_since = State.DRAIN, 0, self._outside.now_ms()
 
     def _fault(self, code: str, detail: int = 0, *, latch: bool = True) -> None:
-        """A rule was broken. What is open is closed; with `latch` nothing opens any more."""
+        """A rule was broken. What is open is closed; with `latch`, or after too many, nothing opens any more."""
         if self.state is State.LATCHED:
             return
+        self._faults, self.last_fault = self._faults + 1, code
+        latch = latch or self._faults > MAX_FAULTS
         record: Record = {"k": "fault", "code": code, "arg": detail, "latch": latch}
         if self.session:
             self._close("proto", record)
@@ -339,9 +334,6 @@ class Gate:
         if latch:
             self.state = State.LATCHED
         self._outside.report("fault", code=code, arg=detail, latch=latch)
-        self._faults, self.last_fault = self._faults + 1, code
-        if self._faults > MAX_FAULTS:
-            raise TooManyFaultsError(f"{self._faults} faults since the start")
 
     def _set_mute(self, *, on: bool) -> None:
         self.muted = on
