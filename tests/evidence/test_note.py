@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from wakeword.evidence import note
 from wakeword.evidence.note import Key, NoteError, Signer, parse_checkpoint, parse_notes, verified
 
+KEYS = json.loads((Path(__file__).parents[1] / "evidence_vectors/keys.json").read_text("utf-8"))
 TEXT = note.checkpoint_text("example/1f", 7, bytes(32))
 # RFC 8032, 7.1, tests 1 and 2: public key, message, signature
 RFC_8032 = [
@@ -86,6 +90,16 @@ def test_vkey_there_and_back() -> None:
 def test_what_is_not_a_verifier_key_is_refused(line: str) -> None:
     with pytest.raises(NoteError):
         Key.from_vkey(line)
+
+
+@pytest.mark.parametrize("whose", ["device", "service"])
+def test_a_key_is_of_the_type_and_name_that_its_use_asks_for(whose: str) -> None:
+    of = {"device": Key.of_device, "service": Key.of_service}[whose]
+    assert of(KEYS[f"{whose}_vkey"]).vkey() == KEYS[f"{whose}_vkey"]
+    assert KEYS[f"refused_{whose}_vkeys"]
+    for key in KEYS[f"refused_{whose}_vkeys"].values():
+        with pytest.raises(NoteError):
+            of(key)
 
 
 @pytest.mark.parametrize("text", ["AAB=", "AAA", "AA A=", "ä===", "AAA=\n"])

@@ -10,11 +10,15 @@ import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evidence_maker import Life, Writer
 from evidence_room import HandClock, Room
 
+import wakeword.evidence.verify
 from wakeword.evidence import note
 from wakeword.evidence.extent import evidence_ends
 from wakeword.evidence.note import Key, Signer
@@ -128,6 +132,72 @@ def test_a_receipt_signed_by_nobody_known_is_ignored_and_said(good: Path) -> Non
     result = check(good, note.note(text, signer.name, signer.sign(text)))
     assert (result.findings, result.receipts, result.receipts_matched) == ([], 1, 0)
     assert result.receipts_ignored == ["anchor 8: signed by no key of this log and by no witness given"]
+
+
+def receipt(text: str) -> str:
+    """A checkpoint that the service of the vectors cosigned."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(KEYS["TEST_ONLY_service_seed_hex"]))
+    return f"{text}\n{Signer(SERVICE.name, private).cosign(text, 1_767_300_000)}\n"
+
+
+def test_a_receipt_for_another_log_is_found(good: Path) -> None:
+    result = check(good, receipt(note.checkpoint_text("example/other", 8, bytes(32))))
+    assert [(finding.invariant, finding.where) for finding in result.findings] == [("I20", "anchor 8")]
+
+
+def test_a_receipt_from_before_the_oldest_file_is_not_compared(tmp_path: Path) -> None:
+    """Files 1 and 2 were dropped: at 8 records nothing is known of the tree."""
+    entry = EXPECTED["ok-dropped"]
+    for name, source in entry["files"].items():
+        shutil.copy(VECTORS / source, tmp_path / name)
+    device = Key.of_device(entry["key"])
+    text = note.checkpoint_text(device.name.removesuffix("/device"), 8, bytes(32))
+    result = check(tmp_path, receipt(text), device=device)
+    assert (result.findings, result.receipts_ignored) == ([], ["anchor 8: lies before the oldest file"])
+
+
+def test_a_file_that_is_too_large_is_named_and_left_out(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = sorted(path.stat().st_size for path in good.glob("*.seg"))[-1]
+    monkeypatch.setattr(wakeword.evidence.verify, "MAX_FILE_BYTES", largest - 1)
+    assert ("I1", "00000003.seg") in [(finding.invariant, finding.where) for finding in check(good).findings]
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        ({"front": "00" * 32}, ("I4", "00000002.seg:1")),  # as many hashes as `first` has not
+        ({"first": 3}, ("I2", "00000002.seg:1")),
+    ],
+)
+def test_a_head_that_lies_about_the_tree_before_it(
+    tmp_path: Path, lie: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    life, writer = Life(Random(1)), Writer(Random(2), "example/1f", "head")
+    for _ in range(2):
+        life.start()
+        life.stop()
+        life.turn(60_000)
+    if "first" in lie:  # two hashes, as 3 has 1-bits
+        lie = lie | {"front": "00" * 64}
+    life.files[1].lies |= lie
+    writer.write(life.files)
+    for name, content in writer.files.items():
+        (tmp_path / name).write_bytes(content)
+    result = verify(tmp_path, writer.device.key, every=True)
+    assert expected in [(finding.invariant, finding.where) for finding in result.findings]
+
+
+def test_a_start_that_calls_itself_the_first_and_is_not(tmp_path: Path) -> None:
+    life, writer = Life(Random(1)), Writer(Random(2), "example/1f", "first")
+    for _ in range(2):
+        life.start()
+        life.turn(60_000)
+    life.files[1].groups[0][1]["why"] = "first"
+    writer.write(life.files)
+    for name, content in writer.files.items():
+        (tmp_path / name).write_bytes(content)
+    result = verify(tmp_path, writer.device.key, every=True)
+    assert [(finding.invariant, finding.where) for finding in result.findings] == [("I14", "00000002.seg:3")]
 
 
 def change(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
