@@ -169,11 +169,9 @@ class UnitsHome:
     def __init__(self, house: House) -> None:
         self.fifo, self._house = house.bed.root / "run/sound/fed", house
         house.install("--no-start")
-        house.configure()
+        house.configure(policy={"sessions_per_hour": 60})
         config = house.bed.root / "etc/wakeword/config.yaml"
-        text = config.read_text().replace("- computer", f"- {WORD}")
-        config.write_text(f"{text}\npolicy:\n  sessions_per_hour: 60\n")
-        house.listen_here()
+        config.write_text(config.read_text().replace("- computer", f"- {WORD}"))
         for words in (["load-module", "module-pipe-source", *FED.split()], ["set-default-source", "fed"]):
             house.bed.run("env", "PULSE_SERVER=unix:/run/sound/native", "HOME=/run/sound", "pactl", *words)
 
@@ -190,7 +188,7 @@ class UnitsHome:
     def stop(self) -> Path:
         self._house.stop()
         self._house.verified()
-        return self._house.evidence
+        return self._house.bed.root / "var/lib/wakeword/evidence"
 
 
 @contextlib.contextmanager
