@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import queue
 import random
 import signal
 import statistics
@@ -118,8 +119,8 @@ class Home(Protocol):
     def start(self) -> None:
         """Begin a log and wait until the daemon listens."""
 
-    def kill(self, name: str) -> None:
-        """SIGKILL; returns when the daemon listens again."""
+    def kill(self, name: str) -> float:
+        """SIGKILL; returns when the daemon listens again, with the time of the kill."""
 
     def stop(self) -> Path:
         """In order; the evidence, which has been verified."""
@@ -140,10 +141,14 @@ class RunHome:
         self.daemon = Daemon(folder, self._url, *options, environment=self._bed.environment)
         self.daemon.event("listen", "listening")
 
-    def kill(self, name: str) -> None:
-        os.kill(self.daemon.pids()[name], signal.SIGKILL)
+    def kill(self, name: str) -> float:
+        while (pid := self.daemon.pids().get(name)) is None:  # on a busy machine a life may end by itself
+            self.daemon.event("listen", "listening")
+        killed_s = boot_s()
+        os.kill(pid, signal.SIGKILL)
         self.daemon.event("run", "again")
         self.daemon.event("listen", "listening")
+        return killed_s
 
     def stop(self) -> Path:
         with self.daemon as daemon:
@@ -180,10 +185,12 @@ class UnitsHome:
         self._house.bed.run("/opt/wakeword/libexec/wakeword-setup")
         self._house.start()
 
-    def kill(self, name: str) -> None:
-        pid = self._house.pid(name)
+    def kill(self, name: str) -> float:
+        pid = self._house.bed.until(lambda: self._house.pid(name), f"{name} is there")
+        killed_s = boot_s()
         self._house.bed.run("kill", "-KILL", str(pid))
         self._house.bed.until(lambda: self._house.pid(name) not in (0, pid) and self._house.active(), f"{name} is back")
+        return killed_s
 
     def stop(self) -> Path:
         self._house.stop()
@@ -210,6 +217,7 @@ class Found:
     disturbed: int = 0  # said sooner after a kill, or into one
     heard_all_the_same: int = 0  # of these
     logs: int = 0
+    others: Counter[str] = field(default_factory=Counter)  # ends that were nobody's kill, as the log names them
     sessions: Counter[str] = field(default_factory=Counter)  # by why they ended
     wrong: list[str] = field(default_factory=list)
 
@@ -223,26 +231,40 @@ class Found:
         return {
             "held": self.held, "logs": self.logs, "said": self.said, "missed_s": self.missed_s,
             "disturbed": self.disturbed, "heard_all_the_same": self.heard_all_the_same,
-            "sessions": dict(self.sessions), "wrong": self.wrong, "back_s": self.back_s,
+            "sessions": dict(self.sessions), "others": dict(self.others), "wrong": self.wrong, "back_s": self.back_s,
         }  # fmt: skip
 
+    def add(self, row: dict[str, Any]) -> None:  # Any: JSON
+        """What came of another log."""
+        self.logs, self.said, self.disturbed = (
+            getattr(self, name) + row[name] for name in ("logs", "said", "disturbed")
+        )
+        self.heard_all_the_same += row["heard_all_the_same"]
+        self.missed_s += row["missed_s"]
+        self.wrong += row["wrong"]
+        self.sessions.update(row["sessions"])
+        self.others.update(row["others"])
+        for name, back_s in row["back_s"].items():
+            self.back_s[name] += back_s
 
-def killed(home: Home, victims: list[str], draw: random.Random, found: Found, step: Callable[[], None]) -> None:
-    """Kill these, a log for each `KILLS_A_LOG`. `found` grows."""
+
+def killed(home: Home, victims: list[str], draw: random.Random, step: Callable[[], None]) -> Iterator[Found]:
+    """Kill these, a log for each `KILLS_A_LOG`: what came of each."""
     for at in range(0, len(victims), KILLS_A_LOG):
+        found = Found()
         with Talker(home.fifo) as talker:
             home.start()
             began_s, kills = boot_s(), []
             for name in victims[at : at + KILLS_A_LOG]:
                 time.sleep(draw.uniform(0, LEFT_ALONE_S))  # what is waited for here is a random moment
-                kills.append((name, boot_s()))
-                home.kill(name)
+                kills.append((name, home.kill(name)))
                 found.back_s[name].append(round(boot_s() - kills[-1][1], 3))
                 step()
             time.sleep(LEFT_ALONE_S)
             ended_s = boot_s()
             records = read(home.stop())
         hold_against(records, kills, [s for s in talker.said_s if began_s < s < ended_s - DECIDED_S[1]], found)
+        yield found
 
 
 def read(evidence: Path) -> list[dict[str, Any]]:  # Any: JSON
@@ -265,10 +287,11 @@ def hold_against(
         found.said += 1
         if not heard:
             found.missed_s.append(round(at_s - max([kill_s for _, kill_s in kills if kill_s < at_s], default=0), 2))
-    named = Counter(record["who"] for record in records if record["k"] == "cause")
-    how = {(record["how"], record["code"]) for record in records if record["k"] == "cause"}
-    if named != Counter(name for name, _ in kills) or how - {("signal", signal.SIGKILL)}:
-        found.wrong.append(f"causes {dict(named)} {sorted(how)} after kills {dict(Counter(name for name, _ in kills))}")
+    causes = [f"{record['who']} {record['how']} {record['code']}" for record in records if record["k"] == "cause"]
+    done = Counter(f"{name} signal {signal.SIGKILL}" for name, _ in kills)
+    found.others.update(Counter(causes) - done)
+    if unnamed := done - Counter(causes):
+        found.wrong.append(f"kills that the log does not name: {dict(unnamed)}; it names {dict(Counter(causes))}")
     found.sessions.update(str(record["why"]) for record in records if record["k"] == "close")
     found.sessions.update("crash" for record in records if record["k"] == "gap" and record["open"])
 
@@ -292,7 +315,8 @@ def report(found: Found) -> str:
     )
     lines.append(f"said {found.disturbed} times sooner: heard {found.heard_all_the_same} all the same")
     sessions = "  ".join(f"{why} {count}" for why, count in found.sessions.items())
-    lines.append(f"{found.logs} logs verified, each kill named as a cause; sessions: {sessions}")
+    lines.append(f"{found.logs} logs verified; sessions: {sessions}")
+    lines += [f"ended by itself, and named: {what}, {count} times" for what, count in found.others.items()]
     return "\n".join([*lines, *(f"WRONG: {what}" for what in found.wrong)])
 
 
@@ -306,6 +330,7 @@ def main() -> int:
     parser.add_argument("--units", action="store_true", help="under systemd's units instead of `wakeword run`")
     parser.add_argument("--at-once", type=int, default=3, metavar="N", help="so many homes side by side (default: 3)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments and the order (default: 1)")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="a line for each log: a run broken off goes on")
     parser.add_argument("--json", action="store_true", help="all values, one object")
     given = parser.parse_args()
     if unknown := [name for name in given.process if name not in PROCESSES]:
@@ -313,7 +338,11 @@ def main() -> int:
     if absent := mic_bed.missing() or (units_missing() if given.units else ""):
         parser.exit(2, f"{absent}\n")
     found = Found()
-    victims = [name for name in given.process or PROCESSES for _ in range(given.times)]
+    for line in given.keep.read_text().splitlines() if given.keep and given.keep.exists() else []:
+        found.add(json.loads(line))
+    victims = [
+        name for name in given.process or PROCESSES for _ in range(max(0, given.times - len(found.back_s[name])))
+    ]
     random.Random(given.seed).shuffle(victims)
     began_s, done = time.monotonic(), 0
 
@@ -325,8 +354,19 @@ def main() -> int:
         print(f"{done} of {len(victims)} killed, {left_min:.0f} min left", file=sys.stderr, flush=True)
 
     def one(number: int) -> None:
-        with units_home() if given.units else run_home() as home:
-            killed(home, victims[number :: given.at_once], random.Random(given.seed + number), found, step)
+        draw = random.Random(given.seed + number)
+        try:
+            with units_home() if given.units else run_home() as home:
+                for log in killed(home, victims[number :: given.at_once], draw, step):
+                    keep(log)
+        except (AssertionError, queue.Empty) as error:
+            keep(Found(wrong=[f"home {number}: {error!r}"[:2_000]]))
+
+    def keep(log: Found) -> None:
+        found.add(log.row())
+        if given.keep:
+            with given.keep.open("a") as kept:
+                kept.write(json.dumps(log.row()) + "\n")
 
     try:
         with ThreadPoolExecutor(given.at_once) as pool:

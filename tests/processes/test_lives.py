@@ -50,12 +50,16 @@ def test_after_each_kill_the_daemon_is_back_and_hears_the_word_and_the_log_names
 
 def test_a_log_that_lacks_a_wake_or_a_cause_is_not_let_through() -> None:
     kills = [("gate", 100.0), ("listen", 130.0)]
-    records = [{"k": "wake", "t": 111_000}, {"k": "cause", "who": "gate", "how": "signal", "code": 9}]
+    records: list[dict[str, object]] = [{"k": "wake", "t": 111_000}]
+    records += [
+        {"k": "cause", "who": who, "how": how, "code": 9} for who, how in (("gate", "signal"), ("gate", "late"))
+    ]
     found = kill_run.Found()
     kill_run.hold_against(records, kills, [98.0, 104.0, 110.0, 120.0, 131.0], found)
     assert (found.said, found.missed_s, found.disturbed, found.heard_all_the_same) == (2, [20.0], 3, 0)
+    assert found.others == {"gate late 9": 1}
     assert len(found.wrong) == 1
-    assert "causes {'gate': 1}" in found.wrong[0]
+    assert "does not name: {'listen signal 9': 1}" in found.wrong[0]
 
 
 def test_what_another_life_cannot_mend_ends_the_daemon_with_its_code(tmp_path: Path, bed: MicBed) -> None:

@@ -27,6 +27,7 @@ class Memory:
 
     rss_mib: float  # resident, what is shared with others counted whole
     peak_mib: float  # the most that was ever resident
+    own_mib: float  # of these, what no file holds too: the kernel cannot take it back when it wants to
     pss_mib: float | None  # what is shared counted in parts
 
 
@@ -79,7 +80,7 @@ def memory(pid: int) -> Memory:
         pss: float | None = _kilobytes(Path(f"/proc/{pid}/smaps_rollup"))["Pss"] / 1024
     except PermissionError:
         pss = None
-    return Memory(status["VmRSS"] / 1024, status["VmHWM"] / 1024, pss)
+    return Memory(status["VmRSS"] / 1024, status["VmHWM"] / 1024, status["RssAnon"] / 1024, pss)
 
 
 def _kilobytes(path: Path) -> dict[str, int]:
