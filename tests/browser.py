@@ -104,16 +104,15 @@ class Chromium:
 
 @contextmanager
 def started(sound: Path | None = None) -> Iterator[Chromium]:
-    """A running browser, whose microphone plays `sound` once. Skips the test that asks for it where there is none."""
+    """A running browser; its microphone plays `sound`, anew each time it is opened. Skips where there is no browser."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         pytest.skip("no Chromium: apt install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (the extra `dev`)")
     with playwright.sync_playwright() as driver:
-        false = [f"--use-file-for-fake-audio-capture={sound}%noloop"] if sound else []
-        browser = driver.chromium.launch(
-            executable_path=executable, args=[*ARGUMENTS, "--use-fake-device-for-media-stream", *false]
-        )
+        false = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}%noloop"]
+        arguments = [*ARGUMENTS, *(false if sound else [])]
+        browser = driver.chromium.launch(executable_path=executable, args=arguments)
         try:
             yield Chromium(browser)
         finally:

@@ -87,7 +87,7 @@ class Said:
         take = self._cutter.push(unit)
         if take is None:
             return []
-        news: News = {"event": "take", "seconds": round(take.voiced_s, 2), "dbfs": round(take.dbfs, 1)}
+        news: News = {"event": "take", "seconds": round(len(take.samples) / RATE_HZ, 2), "dbfs": round(take.dbfs, 1)}
         if take.problem:
             return [news | {"problem": take.problem}]
         return [news | {"file": self._place.keep("said", take.samples).name}]

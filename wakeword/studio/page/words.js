@@ -39,6 +39,8 @@
     await listWords();
     steps.forEach((step) => show(`step-${step}`, true));
     render();
+    meant = false;
+    renderRemove();
   };
 
   const refresh = async () => {
@@ -68,7 +70,10 @@
     document.documentElement.dataset.word = chosen.name;
   };
 
-  const listSounds = (kind) => find(kind).replaceChildren(...chosen[kind].map((sound) => soundRow(kind, sound)));
+  const listSounds = (kind) => { // a list that is right already stays: one of its sounds may be playing
+    const shown = [...find(kind).children].map((row) => row.dataset.file), files = chosen[kind].map((sound) => sound.file);
+    if (JSON.stringify(shown) !== JSON.stringify(files)) find(kind).replaceChildren(...chosen[kind].map((sound) => soundRow(kind, sound)));
+  };
 
   const soundRow = (kind, sound) => element("li", { "data-file": sound.file },
     element("span", { text: kind === "voices" ? sound.file.replace(/\.wav$/, "") : `${Number(sound.file.slice(0, 4))} · ${sound.seconds.toFixed(1)} s` }),
@@ -90,9 +95,15 @@
   const missing = new Map();
   find("say").addEventListener("click", trying("voices-error", async () => {
     missing.clear();
-    await studio.ask("voices", { word: chosen.name });
     find("say").disabled = true;
     find("say-state").textContent = "they are learning the phrase …";
+    try {
+      await studio.ask("voices", { word: chosen.name });
+    } catch (error) {
+      find("say").disabled = false;
+      find("say-state").textContent = "";
+      throw error;
+    }
   }));
   studio.on("voice", (news) => {
     if (news.word !== chosen?.name) return;
@@ -247,14 +258,25 @@
     }
   });
 
-  // --- 8: along
+  // --- away with it: twice, to be meant
 
+  let meant = false;
+  const renderRemove = () => {
+    show("remove", chosen !== null);
+    find("remove").classList.toggle("on", meant);
+    const what = `all that is kept of “${chosen?.phrase}”: recordings, training, model`;
+    find("remove").textContent = meant ? `Yes, delete ${what}` : `Delete ${what}`;
+  };
   find("remove").addEventListener("click", trying("word-error", async () => {
-    if (!confirm(`Delete all that is kept of “${chosen.phrase}”?`)) return;
-    await studio.ask("remove", { word: chosen.name });
-    chosen = null;
-    steps.forEach((step) => show(`step-${step}`, false));
-    await listWords();
+    meant = !meant;
+    if (!meant) {
+      await studio.ask("remove", { word: chosen.name });
+      chosen = null;
+      delete document.documentElement.dataset.word;
+      steps.forEach((step) => show(`step-${step}`, false));
+      await listWords();
+    }
+    renderRemove();
   }));
 
   studio.opened.then(listWords).then(() => { document.documentElement.dataset.ready = "yes"; });
