@@ -43,7 +43,7 @@ def test_the_commands_lead_from_recordings_to_an_operating_point(corpus: Path) -
         assert program == "wakeword"
         assert main([command, *words]) == 0, line
         done.append(command)
-    assert done == ["eval", "explain", "explain", "tune", "run", "eval"]
+    assert done == ["eval", "explain", "explain", "tune", "tune", "eval", "tune", "run", "eval"]
     for name in ("run1/report.html", "morning.explain.html", "morning.jarvis.png", "tuned.yaml", "run2/report.html"):
         assert (corpus / name).is_file(), name
     assert "Against an earlier run" in (corpus / "run2" / "report.html").read_text("utf-8")
