@@ -239,7 +239,7 @@ def write(
                 **{name: value for name, value in own.items() if name != "word"},
             },
         }  # fmt: skip
-    text = "# Written by `wakeword tune`. In the configuration: words: [{model: WORD, point: THIS FILE}]\n"
+    text = "# By `wakeword tune` or `wakeword studio`. In the configuration: words: [{model: WORD, point: THIS FILE}]\n"
     try:
         path.write_text(text + yaml.safe_dump({"format": FORMAT, "words": words}, sort_keys=False), "utf-8")
     except OSError as error:
