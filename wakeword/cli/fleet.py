@@ -17,7 +17,7 @@ EXAMPLES = """examples:
   wakeword fleet estimate reports.jsonl            one report a line, as speakers sent them
   wakeword fleet estimate reports.jsonl --days     each day by itself
   wakeword fleet simulate --devices 100000 --fleets 1000
-  wakeword fleet attack --reports 400000           lasts about a minute
+  wakeword fleet attack --reports 400000           some half a minute
   wakeword fleet attack --half                     a mechanism with half the noise: must be caught
   wakeword fleet budget --epsilon 1 --width 0.05   how many reports an estimate needs
 
