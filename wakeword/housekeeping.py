@@ -35,10 +35,10 @@ class Housekeeper:
             self._look(now_ms)
 
     def _look(self, now_ms: int) -> None:
-        if self._evidence.prune_wanted():
+        if (keep_days := self._evidence.prune_wanted()) is not None:
             self._asked = True
             self._renew()  # so that all that was written until now lies in a file that may be cut
-            self._evidence.prune("user")
+            self._evidence.prune("user", keep_days)
         elif not self._evidence.has_room() and now_ms - self._space_ms >= SPACE_MS:
             self._space_ms = now_ms
             self._evidence.prune("space")

@@ -1,4 +1,4 @@
-"""`wakeword audit verify|show|report|export`: check an evidence log, read it, answer from it, hand it on."""
+"""`wakeword audit verify|show|report|export|prune`: check a log, read it, answer from it, hand it on, cut it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from wakeword.cli import prune
 from wakeword.errors import CHECK_FAILED, ConfigError, Fatal
 from wakeword.evidence import note, report
 from wakeword.evidence.device import VKEY_NAME
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   wakeword audit report LOG --html report.html --from 2026-11-21T02:00 --to 2026-11-21T03:00
   wakeword audit export LOG --out evidence.tar --receipts ~/receipts
   wakeword audit export LOG --out session-12.tar --redacted --session 12
+  wakeword audit prune LOG --keep 90d --dry-run
 
 DIR may also be an archive that `export` wrote. Exit codes: 0 everything holds, 1 at least one finding, 2 nothing to
 check (no log, no key)."""
@@ -37,6 +39,7 @@ COMMANDS = {
     "show": "print what happened, in order, and how much of each day is accounted for",
     "report": "answer an auditor's questions, those that no log can answer included",
     "export": "pack log, keys, receipts, settings and the verifiers into one archive",
+    "prune": "reduce old records to their hashes: say what would go, and ask the gate for it",
 }
 MOST_FINDINGS = 200  # that are printed: a log of another key has thousands
 
@@ -62,6 +65,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             name, help=help_, description=help_[0].upper() + help_[1:] + ".", epilog=EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
+        if name == "prune":
+            prune.arguments(command)
+            continue
         command.add_argument(
             "directory", metavar="DIR", type=Path, help="folder with 00000001.seg and so on, or an archive of `export`"
         )
@@ -104,6 +110,8 @@ def _particular(name: str, command: argparse.ArgumentParser) -> None:
 
 def execute(given: argparse.Namespace) -> int:
     """Check; print; 0 or 1."""
+    if given.doing == "prune":
+        return prune.execute(given)
     with _source(given) as source:
         return {"verify": _verify, "show": _show, "report": _report, "export": _export}[given.doing](given, source)
 

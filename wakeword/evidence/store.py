@@ -172,16 +172,18 @@ class Evidence:
 
     # --- removing what is old -------------------------------------------------------------------------------------
 
-    def prune(self, why: str) -> bool:
+    def prune(self, why: str, keep_days: int = 0) -> bool:
         """Say what is to go (why: age, space, user), and let `tidy` do it; False when nothing is old enough.
+
+        `keep_days`: what the user keeps; 0 for nothing.
 
         By age only when the wall clock can be believed: one that jumped ahead would take everything with it.
         """
         account, now_s, files = self.account, self._clock.wall_s(), [*self._older(), self._epoch]
         if why == "age" and not self._right_time:
             return False
-        keep_s = {"age": self._retention.keep_s, "space": LEAST.keep_s, "user": 0}[why]
-        if why == "user":
+        keep_s = {"age": self._retention.keep_s, "space": LEAST.keep_s, "user": keep_days * DAY_S}[why]
+        if why == "user" and not keep_days:
             cut_n = self._found.frontier.size
         else:
             cut_n = self._shelf.content_horizon(files, now_s - keep_s, account.cut_n)
@@ -199,9 +201,12 @@ class Evidence:
         except OSError as error:
             raise self._died(error) from error
 
-    def prune_wanted(self) -> bool:
-        """Has the owner asked to remove what is there (`wakeword audit prune`)?"""
-        return self._disk.exists(self._directory / PRUNE_NAME)
+    def prune_wanted(self) -> int | None:
+        """Of how many days the owner wants to keep the content (`wakeword audit prune`); None when nobody asked."""
+        if not self._disk.exists(self._directory / PRUNE_NAME):
+            return None
+        told = self._disk.read(self._directory / PRUNE_NAME).strip()
+        return int(told) if len(told) <= 4 and told.isdigit() else 0
 
     def prune_done(self) -> None:
         """Tell the owner."""
