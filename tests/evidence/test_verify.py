@@ -165,7 +165,7 @@ def test_a_file_that_is_too_large_is_named_and_left_out(good: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("lie", "expected"),
     [
-        ({"front": "00" * 32}, ("I4", "00000002.seg:1")),  # as many hashes as `first` has not
+        ({"front": "00" * 32 * 7}, ("I4", "00000002.seg:1")),  # not as many hashes as `first` has 1-bits
         ({"first": 3}, ("I2", "00000002.seg:1")),
     ],
 )
