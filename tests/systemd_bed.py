@@ -22,7 +22,7 @@ from typing import Any
 
 HANG_S = 90
 FIRST = ("nice", "-n", "-10")  # before what else this machine does: the bed's sound must not stumble over it
-TOOLS = ("unshare", "nsenter", "ip", "systemctl", "dbus-daemon", "setsid")
+TOOLS = ("unshare", "nsenter", "setpriv", "ip", "systemctl", "dbus-daemon", "setsid")
 SYSTEMD = Path("/lib/systemd/systemd")
 
 # What has no business in a bed: hardware, clocks, consoles, and the timers of the machine below.
@@ -197,7 +197,7 @@ class Bed:
 
     def _up(self) -> None:
         self._cgroup("make")
-        starter = [*FIRST, "setsid", "bash", "-c", 'read -r _; exec "$@"', "bed"]
+        starter = [*FIRST, *"setpriv --pdeathsig KILL setsid".split(), "bash", "-c", 'read -r _; exec "$@"', "bed"]
         starter += "unshare --mount --pid --fork --uts --ipc --net --cgroup --kill-child=SIGKILL bash -c".split()
         self._console = (self._folder / "console").open("w")
         self._starter = subprocess.Popen(
