@@ -77,7 +77,9 @@ def mine(
     """
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
-    clips, rows, pace = [], [], Pace()
+    clips: list[np.ndarray] = []
+    rows: list[list[object]] = []
+    pace = Pace()
     for number, (turn, row) in enumerate((turn, row) for turn in range(passes) for row in files):
         random = np.random.default_rng([seed, number])
         if number % 100 == 99:
