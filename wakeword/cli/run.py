@@ -56,7 +56,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `wakeword run`."""
     parser.epilog = EXAMPLES
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML; what it may hold: configs/default.yaml")
-    parser.add_argument("--word", action="append", metavar="W", help="a packaged word or a model folder; repeatable")
+    parser.add_argument(
+        "--word",
+        "--model",
+        dest="word",
+        action="append",
+        metavar="W",
+        help="a shipped word or a model folder; repeatable",
+    )
     parser.add_argument("--input", metavar="FILE", help="a recording instead of the microphone; - is standard input")
     parser.add_argument("--fast", action="store_true", help="read a recording as fast as it goes, but for sessions")
     parser.add_argument("--device", metavar="D", help="microphone: name or part of a name (`wakeword devices`)")
