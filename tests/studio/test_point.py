@@ -76,7 +76,7 @@ def test_false_wakes_in_the_talk_raise_the_point_and_are_told(ten_takes: Place, 
     assert found.yours
     assert found.yours.point.stage1 >= calm.yours.point.stage1
     if found.yours.measured.false_accepts.count:
-        assert "did you say the word?" in point.sentences(found)[-1]
+        assert "did you say the word, or what sounds like it?" in point.sentences(found)[-1]
         assert found.fa_upper > bounds.poisson_upper(1, 0.05) / found.yours.measured.false_accepts.hours
 
 

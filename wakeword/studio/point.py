@@ -100,7 +100,7 @@ def middle(loosest: Point, weakest: Sequence[tuple[float, float]], strictest: Po
 
     def one(low: float, score: float, high: float) -> float:
         top = min(score, max(low, high))
-        return max(low, _score((1 - share) * _logit(low) + share * _logit(max(low, top))))
+        return min(score, max(low, _score((1 - share) * _logit(low) + share * _logit(max(low, top)))))
 
     return Point(
         one(loosest.stage1, min(score for score, _ in weakest), strictest.stage1),
@@ -170,7 +170,11 @@ def _about_false_wakes(found: Found, yours: Pair) -> list[str]:
             f"looser than yours, woke falsely {known.count} times: below {known.high:.1f} an hour (95 %)."
         )
     if false.count:
-        lines.append("It woke in your talk: did you say the word? If not, the point strict may suit you better.")
+        calmer = [pair.name for pair in found.others if pair.measured.false_accepts.count < false.count]
+        other = (
+            f"the point {calmer[0]} does not wake there as often." if calmer else "no point of this model does better."
+        )
+        lines.append(f"It woke in your talk: did you say the word, or what sounds like it? If not, {other}")
     return lines
 
 

@@ -34,13 +34,12 @@
       }
       ctx.restore();
     };
-    const score = (_, value) => (value == null ? "–" : value.toFixed(2));
     const plot = new uPlot({
-      width: width(), height: 240, padding: [8, 12, 0, 0], cursor: { show: false },
+      width: width(), height: 240, padding: [8, 12, 0, 0], cursor: { show: false }, legend: { live: false },
       scales: { x: { time: false, range: () => [now - SHOWN_S, now] }, y: { range: [0, 1] } },
-      series: [{ label: "second", value: (_, value) => (value == null ? "–" : value.toFixed(1)) },
-        { label: `stage 1 (threshold ${limits[0].toFixed(2)})`, stroke: colour("one"), width: 2, points: { show: false }, value: score, spanGaps: true },
-        { label: `stage 2 (threshold ${limits[1].toFixed(2)})`, stroke: colour("two"), width: 2, points: { show: false }, value: score, spanGaps: true }],
+      series: [{},
+        { label: `stage 1 (threshold ${limits[0].toFixed(2)})`, stroke: colour("one"), width: 2, points: { show: false }, spanGaps: true },
+        { label: `stage 2 (threshold ${limits[1].toFixed(2)})`, stroke: colour("two"), width: 2, points: { show: false }, spanGaps: true }],
       axes: [wakeword.axis({ size: 30 }), wakeword.axis({ size: 40 })],
       hooks: { draw: [lines] },
     }, [[], [], []], holder);
