@@ -53,7 +53,7 @@ def say(word: phrases.Word, folder: Path) -> Iterator[dict[str, str]]:
                 continue
             try:
                 sound = voices.trim(opened.say(word.phrase, voice, 1.0))
-            except ImportError:  # engines import late
+            except (ImportError, FileNotFoundError, subprocess.CalledProcessError):  # engines import and fetch late
                 engines[engine] = None
                 yield _missing(engine)
                 continue
