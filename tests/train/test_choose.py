@@ -85,3 +85,15 @@ def test_candidates_per_hour_lets_just_so_many_through() -> None:
     table = sweep([(0.9, 0.9)], [(score / 100, 0.5) for score in range(10, 90)], hours=2.0)
     threshold = choose.candidates_per_hour(table, 5)
     assert int(np.sum(table.false[:, 0] >= threshold)) == pytest.approx(10, abs=1)
+
+
+@given(st.integers(0, 10_000))
+def test_points_are_nested_what_strict_accepts_default_does_and_so_does_keen(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    said = {name: np.clip(random.normal(0.7, 0.2, (40, 2)), 0.001, 0.999) for name in choose.CONDITIONS}
+    places = [(f"file {n % 5}", float(n)) for n in range(200)]
+    found = choose.points(choose.Sweep(said, {}, places, random.uniform(0.001, 0.999, size=(200, 2)) ** 2, 10.0))
+    for stage in ("stage1", "stage2"):
+        strict, default, keen = (getattr(found[name], stage) for name in ("strict", "default", "keen"))
+        assert strict >= default >= keen
+    assert all(point.false_accepts <= choose.FA_PER_HOUR[name] * 10.0 for name, point in found.items())

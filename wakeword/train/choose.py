@@ -27,6 +27,7 @@ STAGE1_CANDIDATES_PER_HOUR = (5, 8, 12, 16, 20, 30, 40, 60)  # stage 1 is kept l
 LEAST = 0.001  # of stage 2's threshold
 
 Floats = npt.NDArray[np.float64]
+Pair = tuple[float, float]  # thresholds of stage 1 and 2
 
 
 @dataclass(frozen=True)
@@ -111,16 +112,40 @@ def candidates_per_hour(sweep: Sweep, rate: float) -> float:
     return float(ranked[place]) + 1e-6 if place < len(ranked) else 0.05
 
 
-def choose(sweep: Sweep, most_per_hour: float) -> Chosen:
-    """The best pair for at most `most_per_hour` false accepts an hour."""
+def choose(sweep: Sweep, most_per_hour: float, least: Pair = (0.0, 0.0), most: Pair = (1.0, 1.0)) -> Chosen:
+    """The best pair for at most `most_per_hour` false accepts an hour, between `least` and `most` at each stage."""
     table = joined(sweep)
     weights, allowed = condition_weights(table), int(most_per_hour * sweep.hours)
     levels = [candidates_per_hour(sweep, rate) for rate in STAGE1_CANDIDATES_PER_HOUR]
-    _, two, one = min((*loosest(table.steps(one, LEAST), allowed, weights, LEAST), one) for one in levels)
+    found = []
+    for one in [level for level in [*levels, least[0], most[0]] if least[0] <= level <= most[0] and 0 < level < 1]:
+        lost, two = loosest(table.steps(one, LEAST), allowed, weights, LEAST)
+        if two < least[1]:
+            two, lost = least[1], _share_lost(sweep, one, least[1])
+        if two <= most[1]:
+            found.append((lost, two, one))
+    _, two, one = min(found)
     totals = {name: len(scores) for name, scores in sweep.utterances.items()}
     candidates = int(np.sum(sweep.false[:, 0] >= one))
     accepted = len(table.false_accepts(one, two))
     return Chosen(one, two, misses(sweep, one, two), totals, accepted, candidates, sweep.hours)
+
+
+def _share_lost(sweep: Sweep, stage1: float, stage2: float) -> float:
+    """Misses averaged over the conditions, as `loosest` weighs them."""
+    lost = misses(sweep, stage1, stage2)
+    return float(np.mean([lost[name] / len(scores) for name, scores in sweep.utterances.items()]))
+
+
+def points(sweep: Sweep) -> dict[str, Chosen]:
+    """All operating points: what `strict` accepts, `default` does, and what that accepts, `keen` does."""
+    default = choose(sweep, FA_PER_HOUR["default"])
+    pair = (default.stage1, default.stage2)
+    return {
+        "strict": choose(sweep, FA_PER_HOUR["strict"], least=pair),
+        "default": default,
+        "keen": choose(sweep, FA_PER_HOUR["keen"], most=pair),
+    }
 
 
 def main() -> None:
@@ -133,8 +158,7 @@ def main() -> None:
             one = candidates_per_hour(sweep, rate)
             lost = misses(sweep, one, 0.0)
             print(f"{word:9s} stage 1 alone at {rate}/h  threshold {one:.3f}  " + _percent(lost, sweep))
-        for name, most in FA_PER_HOUR.items():
-            chosen = choose(sweep, most)
+        for name, chosen in points(sweep).items():
             print(
                 f"{word:9s} {name:8s} {chosen.stage1:.3f} {chosen.stage2:.4f}  {_percent(chosen.misses, sweep)}  "
                 f"{chosen.false_accepts} false in {sweep.hours:.2f} h  "

@@ -233,7 +233,7 @@ def _finish(recipe: Recipe, table: Path) -> None:
 
 def calibration(table: choose.Sweep) -> dict[str, Any]:
     """Points in raw scores -> scales that put the default point at 0.5, and the points in calibrated scores."""
-    chosen = {name: choose.choose(table, most) for name, most in choose.FA_PER_HOUR.items()}
+    chosen = choose.points(table)
     shift1, shift2 = -_logit(chosen["default"].stage1), -_logit(chosen["default"].stage2)
     points = {
         name: {"stage1": _moved(point.stage1, shift1), "stage2": _moved(point.stage2, shift2)}
