@@ -111,7 +111,7 @@ def _particular(name: str, command: argparse.ArgumentParser) -> None:
 def execute(given: argparse.Namespace) -> int:
     """Check; print; 0 or 1."""
     if given.doing == "prune":
-        return prune.execute(given)
+        return prune.perform(given)
     with _source(given) as source:
         return {"verify": _verify, "show": _show, "report": _report, "export": _export}[given.doing](given, source)
 

@@ -43,7 +43,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="for a program: one object")
 
 
-def execute(given: argparse.Namespace) -> int:
+def perform(given: argparse.Namespace) -> int:
     """Say what goes, and ask for it."""
     if not given.directory.is_dir():
         raise ConfigError("no such folder", where=str(given.directory))
