@@ -30,7 +30,7 @@ def wyoming(*options: str) -> subprocess.CompletedProcess[str]:
     (["--clients", "0"], "wakeword: --clients 0 is not between 1 and 1000"),
     (["--word", "hal"], "wakeword: no model 'hal'"),
     (["--uri", "unix:///no/such/folder/s"], "wakeword: unix:///no/such/folder/s: cannot listen: No such file"),
-    (["--uri", "unix:///tmp/wakeword-announced", "--zeroconf"], "wakeword: unix:///tmp/wakeword-announced: only a tcp:// address can be announced"),
+    (["--uri", "unix:///tmp/wakeword.s", "--zeroconf"], "wakeword: unix:///tmp/wakeword.s: only a tcp:// address"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")  # fmt: skip
 def test_what_cannot_be_is_refused_with_a_hint(options: list[str], says: str) -> None:
     ended = wyoming(*options)
