@@ -174,6 +174,7 @@ class Heard:
     """Stands where the states stand, and keeps what reaches it."""
 
     state = gate.State.CLOSED
+    session = None
 
     def __init__(self) -> None:
         self.heard: list[str] = []

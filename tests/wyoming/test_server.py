@@ -74,7 +74,8 @@ def test_a_word_said_is_a_detection_with_both_scores_its_end_and_the_models(
     }}  # fmt: skip
     decided_ms = verdict.candidate.decided / 16
     assert found.timestamp is not None
-    assert decided_ms - 144 <= found.timestamp <= decided_ms  # the chunk of 64 ms that completes the unit of 80 ms
+    # the chunk of 64 ms that completes the unit of 80 ms, or the next unit: the first voice is known a unit late
+    assert decided_ms - 144 <= found.timestamp <= decided_ms + 80
 
 
 def test_without_the_word_the_answer_is_not_detected_once(service: Service, sentence: Sentences) -> None:
