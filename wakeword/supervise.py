@@ -62,6 +62,7 @@ class Supervisor:
         self.cause = ""  # the same, as the gate of another life writes it down: "listen signal 9"
         self._plan = plan
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._untold: set[str] = set()  # whose end was not told yet: `returncode` may be known before
         self._selector = selectors.DefaultSelector()
         self._cause_code = 0
         self._unread: dict[str, bytes] = {}
@@ -100,7 +101,7 @@ class Supervisor:
 
     def lines(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Each status line of the three as it comes, and `{"from": "run", …}` of our own. Ends when they have ended."""
-        while self.pids():
+        while self._untold:
             for key, _ in self._selector.select(self._patience()):
                 if key.fd not in self._selector.get_map():
                     continue  # closed while an earlier one of this round was seen to
@@ -113,6 +114,7 @@ class Supervisor:
                     self._selector.unregister(key.fd)
                     os.close(key.fd)
                     yield from self._drain(name)
+                    self._untold.discard(name)
                     yield self._ended(name)
             self._kill_the_late()
 
@@ -154,6 +156,7 @@ class Supervisor:
             process_group=0,
         )
         self._processes[name] = process
+        self._untold.add(name)
         self._selector.register(os.pidfd_open(process.pid), selectors.EVENT_READ, (name, "process"))
 
     def _tell(self, name: str, number: signal.Signals) -> None:
