@@ -14,11 +14,11 @@ EPILOG = """examples:
   wakeword train --everything computer jarvis alexa --corpora CORPORA --wake WAKE --out models --work work
 
 A phrase of your own is said by synthetic voices; its stage 1 is a head on the trunk of a model that is there, its stage
-2 goes on from that model's. Well under an hour on two idle cores. `--everything` is the whole training of the shipped
-words, a night long.
+2 goes on from that model's. About an hour on two cores that had other work too. `--everything` is the whole training of
+the shipped words; it takes hours.
 
-needs the extras `train` and `voices`. What CORPORA and WAKE must hold is in docs/models.md. Ctrl-C loses at most a
-minute's work or one epoch; the same command goes on."""
+needs the extras `train` and `voices`. What CORPORA and WAKE must hold is in docs/models.md. Ctrl-C loses what the step
+under way has done (of the voices a clip, of a training one epoch); the same command goes on."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -83,10 +83,15 @@ def plain(word: str) -> str:
 
 def recordings(folder: Path) -> list[Path]:
     """All sound files below a folder, in order of name. Raises `ConfigError` when there are none."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    found = sound_files(folder)
     if not found:
         raise ConfigError("no recordings in this folder", where=str(folder), hint=" ".join(sorted(ENDINGS)))
     return found
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The same, which may be none."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
 
 
 def _positives(place: Path, known: dict[str, str], notes: list[str]) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ from wakeword.errors import ConfigError
 from wakeword.train.stage1 import Stage1
 from wakeword.train.stage2 import Stage2
 
-SEVERAL = "trained.networks.0."  # of an average of trainings, the first one
+PREFIXES = "trained.", "trained.networks.0."  # of one training; of an average of several, the first
 
 
 def stage1(folder: Path) -> Stage1:
@@ -39,13 +39,10 @@ def stage2(folder: Path) -> Stage2:
     """The network of `folder/stage2.onnx`; its last layer is new, for one word. Raises `ConfigError`."""
     found = _Weights(folder / "stage2.onnx")
     model = Stage2(1)
-    prefix = "trained." + (SEVERAL.removeprefix("trained.") if f"{SEVERAL}head.mix.bias" in found else "")
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            own = name.startswith("head.out.") or name.endswith("num_batches_tracked")
-            shared = "trained." if name.startswith("mel.") and f"trained.{name}" in found else prefix
-            if not own:
-                value.copy_(found[f"{shared}{name}"])
+            if not name.startswith("head.out.") and not name.endswith("num_batches_tracked"):
+                value.copy_(found[next((p + name for p in PREFIXES if p + name in found), name)])
     return model
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import yaml
 
 from wakeword.eval.bounds import wilson
@@ -101,8 +100,7 @@ def _by(what: str, table: choose.Sweep, folder: Path, group: Callable[[str], str
         cells = []
         for condition in ("clean", "10dB"):
             scores = table.utterances[condition][[group(speaker) == name for speaker in table.speakers[condition]]]
-            lost = int(np.sum((scores[:, 0] < point.stage1) | (scores[:, 1] < point.stage2)))
-            share = wilson(lost, len(scores))
-            cells.append(f"{lost} of {len(scores)} ({100 * share.low:.0f}-{100 * share.high:.0f} %)")
+            share = wilson(choose.refused(scores, point.stage1, point.stage2), len(scores))
+            cells.append(f"{share.count} of {len(scores)} ({100 * share.low:.0f}-{100 * share.high:.0f} %)")
         lines.append(f"| {name} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"

@@ -102,7 +102,12 @@ def false_accepts(sweep: Sweep, stage1: float, stage2: float) -> int:
 
 def misses(sweep: Sweep, stage1: float, stage2: float) -> dict[str, int]:
     """Utterances a condition that one of the stages refuses."""
-    return {name: int(np.sum((s[:, 0] < stage1) | (s[:, 1] < stage2))) for name, s in sweep.utterances.items()}
+    return {name: refused(scores, stage1, stage2) for name, scores in sweep.utterances.items()}
+
+
+def refused(scores: Floats, stage1: float, stage2: float) -> int:
+    """How many of (n, 2) scores one of the stages refuses."""
+    return int(np.sum((scores[:, 0] < stage1) | (scores[:, 1] < stage2)))
 
 
 def candidates_per_hour(sweep: Sweep, rate: float) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from wakeword.eval.corpus import sound_files
 from wakeword.events import RATE_HZ
 from wakeword.source.file import FileSource
 from wakeword.train import augment
@@ -84,13 +85,6 @@ def synthetic(folder: Path) -> list[Spoken]:
         if end and len(sound) < 4 * RATE_HZ:
             found.append(Spoken(kind, sound, margin, end, voice, name))
     return found
-
-
-def sound_files(folder: Path) -> list[Path]:
-    """Everything in it, at any depth, that `wakeword eval` would take for a recording."""
-    return sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3", ".opus")
-    )
 
 
 def recorded(folder: Path, label: str) -> list[Spoken]:

@@ -9,11 +9,10 @@ is made once a work folder. Recordings of one's own, if there are any, are train
 from __future__ import annotations
 
 import csv
-import math
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import torch
 import yaml
 
 from wakeword.errors import ConfigError
+from wakeword.eval.corpus import sound_files
 from wakeword.train import (
     assemble,
     base,
@@ -77,17 +77,17 @@ def follow(own: Own) -> None:
     if not (own.corpora / "manifest.csv").is_file():
         where = str(own.corpora / "manifest.csv")
         raise ConfigError("not found", where=where, hint="see docs/models.md for what the corpora must hold")
-    if own.recordings and not corpus.sound_files(own.recordings):
+    if own.recordings and not sound_files(own.recordings):
         raise ConfigError("no sound file in it", where=str(own.recordings), hint="one word a file: .wav, .flac, .ogg")
     recipe.run(steps(own), own.folder)
 
 
-def steps(own: Own) -> list[tuple[str, Path, Callable[[], object]]]:
-    """(name, what exists when it is done, what to do), in order."""
+def steps(own: Own) -> list[recipe.Step]:
+    """In order."""
     work, model = own.folder, own.out / own.word.name
     return [
-        ("synthetic voices", work / "voices" / "done", lambda: _say(own, "voices", held=False)),
-        ("voices to measure on", work / "held" / "done", lambda: _say(own, "held", held=True)),
+        recipe.say("synthetic voices", own.word, work / "voices", own.rounds, own.processes),
+        recipe.say_held("voices to measure on", own.word, work / "held", own.processes),
         ("more speakers", work / "warped" / "index.csv", lambda: _warp(own)),
         ("other sounds", own.work / "shared" / "items.csv", lambda: _background(own)),
         ("clips", work / "clips" / "items.csv", lambda: _clips(own)),
@@ -102,16 +102,11 @@ def steps(own: Own) -> list[tuple[str, Path, Callable[[], object]]]:
     ]  # fmt: skip
 
 
-def _say(own: Own, name: str, *, held: bool) -> None:
-    rounds = synthesize.HELD_ROUNDS if held else own.rounds
-    synthesize.synthesize(own.word, own.folder / name, held=held, rounds=rounds, processes=own.processes)
-    (own.folder / name / "done").touch()
-
-
 def _said(own: Own, name: str = "voices") -> list[corpus.Spoken]:
     return [clip for clip in corpus.synthetic(own.folder / name) if clip.label == own.word.name]
 
 
+@cache  # they are read for their number too
 def _recorded(own: Own) -> list[corpus.Spoken]:
     return corpus.recorded(own.recordings, own.word.name) if own.recordings else []
 
@@ -227,8 +222,7 @@ def calibrated(table: choose.Sweep, shift1: float, shift2: float) -> choose.Swee
 
 
 def _about(own: Own) -> card.About:
-    people = math.nan if not own.recordings else len(_recorded(own))
-    heard = "No person" if math.isnan(people) else f"Only the people of {people:.0f} recordings"
+    heard = f"Only the people of {len(_recorded(own))} recordings" if own.recordings else "No person"
     return card.About(
         "synthetic voices that were held back, and the corpora's dev fold",
         "The operating points were chosen on what is measured below: expect worse elsewhere, and of people first.",

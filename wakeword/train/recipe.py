@@ -39,6 +39,8 @@ from wakeword.train.export import load_stage1
 from wakeword.train.learn import Pool
 from wakeword.train.phrases import Word
 
+Step = tuple[str, Path, Callable[[], object]]  # name, what exists when it is done, what to do
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -88,7 +90,7 @@ def follow(recipe: Recipe) -> None:
     run(steps(recipe), recipe.work)
 
 
-def run(steps: list[tuple[str, Path, Callable[[], object]]], work: Path) -> None:
+def run(steps: list[Step], work: Path) -> None:
     """Take the steps whose result is not there yet, in order."""
     work.mkdir(parents=True, exist_ok=True)
     for name, result, step in steps:
@@ -113,19 +115,19 @@ def _require_recordings(recipe: Recipe) -> None:
                 )  # fmt: skip
 
 
-def steps(recipe: Recipe) -> list[tuple[str, Path, Callable[[], object]]]:
-    """(name, what exists when it is done, what to do), in order."""
+def steps(recipe: Recipe) -> list[Step]:
+    """In order."""
     work, words = recipe.work, recipe.words
     warped, stage1, mined, stage2 = work / "warped", work / "stage1", work / "mined", _stage2_folders(recipe)
     pools = [work / f"pool{number}" for number in range(recipe.pools)]
     table = work / "sweep.csv"
     return [
         *(
-            (f"synthetic voices, {w.phrase}", work / "voices" / w.name / "done", lambda w=w: _voices(recipe, w))
+            say(f"synthetic voices, {w.phrase}", w, work / "voices" / w.name, recipe.rounds, recipe.processes)
             for w in recipe.spoken
         ),
         *(
-            (f"voices to measure on, {w.phrase}", work / "held" / w.name / "done", lambda w=w: _voices(recipe, w, True))
+            say_held(f"voices to measure on, {w.phrase}", w, work / "held" / w.name, recipe.processes)
             for w in recipe.spoken
         ),
         ("more speakers", warped / "index.csv", lambda: _warp(recipe, warped)),
@@ -148,11 +150,19 @@ def _stage2_folders(recipe: Recipe) -> list[Path]:
     return [recipe.work / f"stage2-{number}" for number in range(recipe.seeds_stage2)]
 
 
-def _voices(recipe: Recipe, word: Word, held: bool = False) -> None:
-    folder = recipe.work / ("held" if held else "voices") / word.name
-    rounds = synthesize.HELD_ROUNDS if held else recipe.rounds
-    synthesize.synthesize(word, folder, held=held, rounds=rounds, processes=recipe.processes)
-    (folder / "done").touch()
+def say(name: str, word: Word, folder: Path, rounds: int, processes: int, *, held: bool = False) -> Step:
+    """The step in which synthetic voices say what a word is trained on; `done` stands in the folder at its end."""
+
+    def step() -> None:
+        synthesize.synthesize(word, folder, held=held, rounds=rounds, processes=processes)
+        (folder / "done").touch()
+
+    return name, folder / "done", step
+
+
+def say_held(name: str, word: Word, folder: Path, processes: int) -> Step:
+    """The same by the voices that are held back, to be measured on."""
+    return say(name, word, folder, synthesize.HELD_ROUNDS, processes, held=True)
 
 
 def _warp(recipe: Recipe, out: Path) -> None:
