@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from wakeword.cli import prune
+from wakeword.cli.subcommands import subcommands
 from wakeword.errors import CHECK_FAILED, ConfigError, Fatal
 from wakeword.evidence import note, report
 from wakeword.evidence.device import VKEY_NAME
@@ -58,13 +59,7 @@ class Source:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `wakeword audit`."""
-    parser.epilog = EXAMPLES
-    doing = parser.add_subparsers(dest="doing", metavar="|".join(COMMANDS), required=True)
-    for name, help_ in COMMANDS.items():
-        command = doing.add_parser(
-            name, help=help_, description=help_[0].upper() + help_[1:] + ".", epilog=EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+    for name, command in subcommands(parser, COMMANDS, EXAMPLES):
         if name == "prune":
             prune.arguments(command)
             continue

@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   wakeword collect --for 7d --public-key public.txt    on the device: asks, and begins
   wakeword collect --for 7d --yes-i-consent            without a terminal; makes a key on this device
   wakeword collect --list --key ~/collect.key          what is kept: word, scores, verdict
-  wakeword collect --play 3f9ac21e --key ~/collect.key    its sound: | aplay -q -t raw -f S16_LE -r 16000
+  wakeword collect --play 3f9ac21e8807d1c4 --key ~/collect.key | aplay -q -t raw -f S16_LE -r 16000      its sound
   wakeword eval --collected ~/.local/state/wakeword/collected --key ~/collect.key --out run
 
 Off unless consent is given here, for at most 31 days; it ends by itself, and `wakeword forget` ends it at once. A
@@ -119,7 +119,9 @@ def _begin(given: argparse.Namespace, shelf: Shelf) -> int:
 
 
 def _meaning(given: argparse.Namespace, shelf: Shelf, until_s: int) -> str:
-    megabytes, length_s = given.most * (clip.FRAME_BYTES + 64) / 1e6, clip.SAMPLES // RATE_HZ
+    from wakeword.keep.seal import OVERHEAD_BYTES
+
+    megabytes, length_s = given.most * (clip.FRAME_BYTES + OVERHEAD_BYTES) / 1e6, clip.SAMPLES // RATE_HZ
     return (
         f"Until {_moment(until_s)}, each time stage 1 asks, whether stage 2 accepts or not, the {length_s} s of sound\n"
         f"before are kept on this device, in {shelf.clips}: whatever was said then, by anybody.\n"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from wakeword.cli.subcommands import subcommands
 from wakeword.daily.report import COUNTS, MOST, scale, share
 from wakeword.errors import CHECK_FAILED, UNREADABLE, ConfigError
 
@@ -35,13 +36,7 @@ MOST_NAMED = 20  # wrong lines of a file
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `wakeword fleet`."""
-    parser.epilog = EXAMPLES
-    doing = parser.add_subparsers(dest="doing", metavar="|".join(COMMANDS), required=True)
-    for name, help_ in COMMANDS.items():
-        command = doing.add_parser(
-            name, help=help_, description=help_[0].upper() + help_[1:] + ".", epilog=EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+    for name, command in subcommands(parser, COMMANDS, EXAMPLES):
         command.add_argument("--json", action="store_true", help="for a program: one object")
         if name == "estimate":
             command.add_argument(

@@ -7,9 +7,8 @@ import json
 import time
 
 from wakeword.cli.collect import place_arguments, shelf_of
-from wakeword.errors import ConfigError
 from wakeword.keep import consent, folder
-from wakeword.keep.consent import FORGOTTEN, Consent
+from wakeword.keep.consent import FORGOTTEN
 
 EXAMPLES = """examples:
   wakeword forget
@@ -30,10 +29,7 @@ def execute(given: argparse.Namespace) -> int:
     """First the word, then the deed."""
     shelf = shelf_of(given)
     clips = len(folder.found(shelf.clips))
-    try:
-        told = consent.read(shelf.consent)
-    except ConfigError:  # whatever it was, it is over
-        told = Consent(0, 0, "0" * 64)
+    told = consent.read_or_over(shelf.consent)
     if told and not told.ended:
         how = FORGOTTEN if time.time() < told.until_s else consent.EXPIRED
         consent.end(shelf, told, how)

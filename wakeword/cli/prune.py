@@ -22,8 +22,6 @@ from wakeword.evidence.retention import DAY_S, Shelf
 from wakeword.evidence.segment import file_name, replay
 from wakeword.evidence.store import PRUNE_NAME
 
-MOST_DAYS = 9_999
-
 
 @dataclass(frozen=True, slots=True)
 class Going:

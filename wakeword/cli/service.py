@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import json
 import logging
-import signal
 from dataclasses import asdict
 from pathlib import Path
 
+from wakeword.cli.ending import asked_to_end
 from wakeword.errors import ConfigError
 from wakeword.service.local import LocalService, LocalSettings, Received
 from wakeword.service.websocket import read_token
@@ -43,9 +43,7 @@ def execute(given: argparse.Namespace) -> int:
 
 
 async def _serve(settings: LocalSettings, *, as_json: bool) -> None:
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended = asked_to_end()
 
     def report(received: Received) -> None:
         print(json.dumps({"event": "session", **asdict(received)}) if as_json else line(received), flush=True)

@@ -7,9 +7,9 @@ import asyncio
 import json
 import logging
 import os
-import signal
 from pathlib import Path
 
+from wakeword.cli.ending import asked_to_end
 from wakeword.errors import ConfigError
 
 EPILOG = """examples:
@@ -49,9 +49,7 @@ async def _serve(given: argparse.Namespace) -> None:
     from wakeword.studio.folder import Folder
     from wakeword.studio.server import Studio
 
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended = asked_to_end()
     corpora = given.corpora.resolve() if given.corpora else None
     async with Studio(Folder(given.folder or _usual_folder()), given.port, corpora, given.train) as studio:
         if given.json:

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import importlib.util
 import json
-import signal
 from typing import Any
 
+from wakeword.cli.ending import asked_to_end
 from wakeword.cli.words import add_words, open_detector
 from wakeword.errors import ConfigError
 
@@ -51,9 +51,7 @@ def execute(given: argparse.Namespace) -> int:
 async def _serve(given: argparse.Namespace) -> None:
     from wakeword.wyoming.server import Server
 
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended = asked_to_end()
 
     def notify(event: dict[str, Any]) -> None:  # Any: plain JSON
         if text := json.dumps(event, ensure_ascii=False) if given.json else described(event):
