@@ -109,17 +109,19 @@ class Key:
     @classmethod
     def of_device(cls, line: str) -> Key:
         """A device's public key, as a verifier pins it; raises `NoteError` for a key of another type or name."""
-        key = cls.from_vkey(line)
-        if key.kind != ED25519 or not re.fullmatch("[a-z0-9./-]{1,128}/device", key.name):
-            raise NoteError(f"not a device's key, of type 1 and named ORIGIN/device: {line.strip()[:200]!r}")
-        return key
+        what = "a device's key, of type 1 and named ORIGIN/device"
+        return cls._of(line, what, ED25519, "[a-z0-9./-]{1,128}/device")
 
     @classmethod
     def of_service(cls, line: str) -> Key:
         """The public key of a service that cosigns; raises `NoteError` for a key of another type or name."""
+        return cls._of(line, "the key of a service that cosigns, of type 4", COSIGNATURE, "[!-~]+")
+
+    @classmethod
+    def _of(cls, line: str, what: str, kind: int, names: str) -> Key:
         key = cls.from_vkey(line)
-        if key.kind != COSIGNATURE or not re.fullmatch("[!-~]+", key.name):
-            raise NoteError(f"not the key of a service that cosigns, of type 4: {line.strip()[:200]!r}")
+        if key.kind != kind or not re.fullmatch(names, key.name):
+            raise NoteError(f"not {what}: {line.strip()[:200]!r}")
         return key
 
     def signed(self, text: str, signature: bytes) -> bool:
