@@ -23,6 +23,11 @@ WHOLE_WINDOW = ("end", "cap_b", "cap_ms", "rate", "stop")  # ends at which the w
 HIDDEN: Record = {"k": "cut"}
 
 
+def most_payload(passed: int, sessions: int) -> int:
+    """Bytes of TCP payload that so many bytes in so many sessions may cost: TLS, framing, what goes before (I18)."""
+    return passed + 22 * -(-passed // 1_024) + 8_192 * sessions
+
+
 def _at_once(record: Record, other: Record) -> bool:
     return (record["t"], record["w"]) == (other["t"], other["w"])
 
@@ -316,7 +321,7 @@ class Rules:
         sent, sessions = meter.passed_bytes, meter.sessions
         if min(out, back, unique) < 0:
             self.report("I18", where, "a counter of the kernel fell")
-        elif unique > sent + 22 * -(-sent // 1_024) + 8_192 * sessions:
+        elif unique > most_payload(sent, sessions):
             what = f"{unique} bytes left by the uplink as payload; the gate passed {sent} in {sessions} sessions"
             self.report("I18", where, f"{what}: {unique - sent} are unaccounted for")
         elif 100 * out > 150 * sent + 1_638_400 * sessions + 4 * back:

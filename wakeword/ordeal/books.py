@@ -27,6 +27,7 @@ from wakeword.evidence.answers import unknown_payload
 from wakeword.evidence.device import VKEY_NAME
 from wakeword.evidence.note import Key
 from wakeword.evidence.record import Record
+from wakeword.evidence.rules import most_payload
 from wakeword.evidence.segment import replay
 from wakeword.evidence.verify import Result, verify
 from wakeword.messages import GATE_TO_LISTEN, Answer, Audio, End, FrameReader, Hello, State, Wake, encode
@@ -329,7 +330,7 @@ def _entered(books: Books, device: Device, sessions: int) -> None:
     books.findings += [f"{finding.invariant} {finding.where} {finding.what}" for finding in result.findings]
     passed = sum(session.passed_bytes for session in result.sessions)
     books.log, books.sessions = books.log + passed, books.sessions + len(result.sessions)
-    books.most_payload += passed + 22 * -(-passed // 1_024) + 8_192 * sessions
+    books.most_payload += most_payload(passed, sessions)
     first = next(record for record in device.records() if record["k"] == "kcount" and record["src"] == "nft")
     books.uplink_payload += counts["own"]["uq_b"]
     books.kernel_payload += counts["nft"]["uq_b"] - int(first["uq_b"])
