@@ -189,7 +189,11 @@ class Episode:
         """Bytes from listen (0), the uplink (1) or the meter (2)."""
         for message in self._readers[pipe].push(piece):
             self.counts["understood"] += 1
-            self.gate.hear(message)
+            self.hear(message)
+
+    def hear(self, message: Message) -> None:
+        """A whole one."""
+        self.gate.hear(message)
 
     def _pieces(self, frame: bytes) -> Iterator[bytes]:
         cut = self.draw.randrange(len(frame) + 1) if self.draw.random() < 0.1 else 0

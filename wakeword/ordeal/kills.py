@@ -22,7 +22,7 @@ from pathlib import Path
 from wakeword import gate as gate_process
 from wakeword.evidence.device import VKEY_NAME
 from wakeword.evidence.note import Key
-from wakeword.evidence.verify import verify
+from wakeword.evidence.verify import Result, verify
 from wakeword.messages import (
     GATE_TO_UPLINK,
     HEADER,
@@ -56,12 +56,16 @@ class Log:
     notes: list[str] = field(default_factory=list)
     bytes_of: dict[int, int] = field(default_factory=dict)
 
+    def result(self) -> Result:
+        """The verifier's, of all of it and every checkpoint that came out."""
+        device = Key.from_vkey((self.folder / "log" / VKEY_NAME).read_text())
+        return verify(self.folder / "log", device, "\n".join(self.notes))
+
     def check(self) -> None:
         """Everything, with every checkpoint that came out."""
         if not self.notes:
             return  # nothing came out, nothing was promised
-        device = Key.from_vkey((self.folder / "log" / VKEY_NAME).read_text())
-        result = verify(self.folder / "log", device, "\n".join(self.notes))
+        result = self.result()
         if result.findings or result.receipts_ignored or result.receipts_matched != result.receipts:
             found = [f"{finding.invariant} {finding.where} {finding.what}" for finding in result.findings]
             raise BrokenPromiseError(f"{found} {result.receipts_ignored}; the log is in {self.folder}")

@@ -22,9 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wakeword.evidence.device import VKEY_NAME
-from wakeword.evidence.note import Key
-from wakeword.evidence.verify import verify
-from wakeword.messages import LISTEN_TO_GATE, FrameError, FrameReader, Wake
+from wakeword.messages import Message, Wake
 from wakeword.ordeal.fuzz import Episode
 from wakeword.ordeal.kills import Log, forked, hold_against
 from wakeword.ordeal.life import MODEL1, MODEL2, POLICY, BrokenPromiseError
@@ -41,7 +39,7 @@ class Wired(Episode):
     def __init__(self, draw: random.Random, counts: Counter[str], log: Log, said: set[tuple[int, bytes]]) -> None:
         """`said`: id and window of each wake that was ever said in whole; grows."""
         super().__init__(draw, counts)
-        self._said, self._wakes = said, FrameReader(LISTEN_TO_GATE)
+        self._said = said
         self._folder, self._came = log.folder, bytearray()
         pipes = [os.pipe() for _ in range(5)]
         (from_listen, to_gate), (self._from_gate, to_listen), (self._at_uplink, to_uplink), *others = pipes
@@ -72,14 +70,13 @@ class Wired(Episode):
     def feed(self, pipe: int, piece: bytes) -> None:
         """To the process, and then to the guide."""
         self._write(pipe, piece)
-        if pipe == 0:
-            try:
-                for message in self._wakes.push(piece):
-                    if isinstance(message, Wake):
-                        self._said.add((message.wake_id, message.window))
-            except FrameError:
-                self.counts["spoilt"] += 1
         super().feed(pipe, piece)
+
+    def hear(self, message: Message) -> None:
+        """The guide; which wakes were said is kept."""
+        if isinstance(message, Wake):
+            self._said.add((message.wake_id, message.window))
+        super().hear(message)
 
     def _write(self, pipe: int, piece: bytes) -> None:
         until_s = time.monotonic() + PATIENCE_S
@@ -159,10 +156,9 @@ def run(seed: int, messages: int, counts: Counter[str]) -> Iterator[int]:
 
 def _check(log: Log, said: set[tuple[int, bytes]], counts: Counter[str]) -> None:
     """The log holds, but for what hostile neighbours say of themselves; every wake in it was said, window and all."""
-    key = log.folder / "log" / VKEY_NAME
-    if not key.exists():
+    if not (log.folder / "log" / VKEY_NAME).exists():
         return
-    result = verify(log.folder / "log", Key.from_vkey(key.read_text()), "\n".join(log.notes))
+    result = log.result()
     wrong = [f"{each.invariant} {each.where} {each.what}" for each in result.findings if each.invariant not in CLAIMED]
     known = {session.sid for session in result.sessions}
     if wrong or result.receipts_matched != result.receipts or set(log.bytes_of) - known:
