@@ -190,9 +190,8 @@ class Meter:
         """Raises `ConfigError` when something cannot be counted here."""
         self._settings, self._gone = settings, select.poll()
         self._connections = Connections(cgroup_of(settings.unit) if settings.source == "bpf" else None)
-        self._whose, self._last = "", (0, 0, 0)
-        self._begin(self._packets()[2])
-        self._steady = 0
+        self._begin("")
+        self._last, self._steady = (0, 0, 0), 0
         self._gone.register(settings.to_gate, 0)  # POLLERR: the gate has closed its end
         self._gone.register(self._connections.notices, select.POLLIN)
 
