@@ -13,6 +13,8 @@ from wakeword.ordeal.crash import Trial, Tried
 from wakeword.ordeal.life import BrokenPromiseError
 from wakeword.states import Gate
 
+NO_BOOKS = books.needed()
+
 
 def test_nothing_is_lost_in_some_crash_states() -> None:
     tried = Tried()
@@ -79,7 +81,7 @@ def test_faults_at_the_first_sync_of_a_group(monkeypatch: pytest.MonkeyPatch) ->
     assert sum(number for what, number in counts.items() if "sessions opened" in what) == 0
 
 
-@pytest.mark.skipif(bool(books.needed()), reason=books.needed() or "-")
+@pytest.mark.skipif(bool(NO_BOOKS), reason=NO_BOOKS or "-")
 def test_log_kernel_and_service_agree_and_what_was_planted_is_found() -> None:
     """`run` raises unless every sum is equal that must be."""
     seen: list[int] = []
