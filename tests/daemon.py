@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import Server, ServerConnection, serve
 
 HANG_S = 90  # a test that hangs fails after this
 Int16 = npt.NDArray[np.int16]
@@ -63,18 +64,25 @@ class Service:
 
 
 @contextmanager
+def serving(server: socketserver.BaseServer | Server) -> Iterator[None]:
+    """It serves in a thread of its own meanwhile."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
 def service() -> Iterator[Service]:
     """A real WebSocket server on the loopback."""
     made = Service()
     with serve(made.handle, "127.0.0.1", 0) as server:
         made.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
+        with serving(server):
             yield made
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Daemon:

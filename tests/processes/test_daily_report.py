@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from daemon import Service, verify
+from daemon import Service, serving, verify
 
 from wakeword.config import Config, load
 from wakeword.daily.report import parse
@@ -62,13 +61,8 @@ def listening() -> Iterator[Maker]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made.url = f"http://127.0.0.1:{server.server_address[1]}/fleet"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
+        with serving(server):
             yield made
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
