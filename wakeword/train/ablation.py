@@ -27,11 +27,12 @@ from torch.nn import functional as F
 
 from wakeword.events import RATE_HZ
 from wakeword.pipeline import features
+from wakeword.pipeline.stage1 import WIDTH
 from wakeword.train import assemble, choose, corpus, train_stage2
 from wakeword.train.export import Scale, load_stage1, load_stage2, stage2_graph
 from wakeword.train.learn import Pool
 from wakeword.train.progress import Pace
-from wakeword.train.stage1 import WIDTH, Stage1
+from wakeword.train.stage1 import Stage1
 from wakeword.train.stage2 import HEAD_WIDTH, SEGMENT_SAMPLES, Several
 from wakeword.train.sweep import EARLY_S, LATE_S
 

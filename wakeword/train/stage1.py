@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wakeword.pipeline.stage1 import WIDTH
+
 BANDS = 40
-WIDTH = 48
 KERNEL = 5
 DILATIONS = (1, 2, 4)
 SMOOTHING = 0.03  # of one 10 ms frame: a time constant of 0.33 s

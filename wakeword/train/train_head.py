@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wakeword.pipeline.stage1 import WIDTH
 from wakeword.train.learn import Average, Course, Pool, learning_rate
 from wakeword.train.progress import Pace
-from wakeword.train.stage1 import WIDTH, Stage1, Targets, loss
+from wakeword.train.stage1 import Stage1, Targets, loss
 from wakeword.train.train_stage1 import crop, window
 
 TAPS = 8
