@@ -75,6 +75,17 @@ def test_a_good_log_and_a_bad_one(chromium: Chromium, tmp_path: Path) -> None:
         assert (opened.errors, opened.requests) == ([], [])
 
 
+@pytest.mark.parametrize(("name", "said"), [("I20", "3 of them show only"), ("I20b", "1 of them shows only")])
+def test_what_only_checkpoints_show_is_counted(chromium: Chromium, tmp_path: Path, name: str, said: str) -> None:
+    entry = EXPECTED[name]
+    files = [*vector(tmp_path, name), VECTORS / entry["receipts"]]
+    with chromium.open(PAGE) as opened:
+        service = "(key) => { document.getElementById('witness').value = key; }"
+        opened.page.evaluate(service, KEYS["service_vkey"])
+        assert check(opened, files, entry.get("key", KEYS["device_vkey"])).startswith("Violated")
+        assert said in opened.text("#violated")
+
+
 def test_what_is_incomplete_is_said(chromium: Chromium, tmp_path: Path) -> None:
     key = tmp_path / "device.vkey"
     key.write_text(KEYS["device_vkey"])
