@@ -46,8 +46,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=sorted(ORDEALS))
     parser.add_argument("--count", type=int, default=1_000, metavar="N", help="how much of it (default: 1000)")
     parser.add_argument("--seed", type=int, default=1, help="everything drawn comes from it (default: 1)")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="sums so far: a run that was broken off goes on")
-    parser.add_argument("--for", type=float, dest="most_s", metavar="S", help="stop after so long; needs --keep")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="sums so far: a run that was broken off goes on (not teeth, books)"
+    )
+    parser.add_argument("--for", type=float, dest="most_s", metavar="S", help="stop after so long (not teeth, books)")
     return parser
 
 
