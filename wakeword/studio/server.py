@@ -21,11 +21,12 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from wakeword import model as models
 from wakeword.errors import ConfigError, SourceError, WakewordError
 from wakeword.pipeline.pipeline import Detector
 from wakeword.studio import export, point, training
 from wakeword.studio.door import Door
-from wakeword.studio.folder import Folder, Place
+from wakeword.studio.folder import KINDS, Folder, Place
 from wakeword.studio.live import Live
 from wakeword.studio.streams import Listener, Said, Stream, Talk, seconds
 from wakeword.studio.voices import Voices
@@ -233,15 +234,13 @@ class Visit:
     def _about(self, place: Place) -> News:
         sounds = {
             kind: [{"file": path.name, "seconds": round(seconds(path), 2)} for path in place.listed(kind)]
-            for kind in ("said", "talk", "voices")
+            for kind in KINDS
         }
         points: News = {}
         if place.model:
-            detector = Detector.load(place.model)
-            points = {name: [own.stage1, own.stage2] for name, own in detector.models[0].points.items()}
-            if place.point.is_file():
-                own = _detector(place, YOURS).points[0]
-                points[YOURS] = [own.stage1, own.stage2]
+            model = models.load(place.model)
+            own = {YOURS: models.point_of(model, str(place.point))} if place.point.is_file() else {}
+            points = {name: [at.stage1, at.stage2] for name, at in (model.points | own).items()}
         return {
             "name": place.name, "phrase": place.phrase, "model": bool(place.model), "trained": place.trained,
             **sounds, "points": points, "training": self._studio.training.state(place),
