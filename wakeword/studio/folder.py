@@ -115,7 +115,7 @@ class Place:
             partial.replace(path)
         except (OSError, soundfile.LibsndfileError) as error:
             partial.unlink(missing_ok=True)
-            raise ConfigError(f"could not be kept: {_why(error)}", where=str(path), hint="is the disk full?") from error
+            raise unkept(path, error) from error
         return path
 
     def forget(self, kind: str, file: str = "") -> None:
@@ -141,19 +141,19 @@ class Folder:
             probe.unlink()
         except OSError as error:
             raise ConfigError(_why(error), where=str(self.root), hint="--folder DIR") from error
-
-    def words(self) -> list[Place]:
-        """Shipped words first."""
-        shipped = [
+        self._shipped = [
             Place(self.root / name, name, str(models.load_manifest(models.find(name)).get("phrase", name)))
             for name in models.shipped_words()
         ]
-        known = {place.name for place in shipped}
+
+    def words(self) -> list[Place]:
+        """Shipped words first."""
+        known = {place.name for place in self._shipped}
         own = []
         for path in sorted(self.root.glob("*/word.json")):
             if path.parent.name not in known:
                 own.append(Place(path.parent, path.parent.name, str(json.loads(path.read_text("utf-8"))["phrase"])))
-        return [*shipped, *own]
+        return [*self._shipped, *own]
 
     def word(self, name: str) -> Place:
         """One of them. Raises `ConfigError`."""
@@ -185,6 +185,11 @@ class Folder:
         place = self.word(name)
         for folder in (place.folder, place.work / place.name):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def unkept(path: Path, error: Exception) -> ConfigError:
+    """What is said of a recording that could not be written."""
+    return ConfigError(f"could not be kept: {_why(error)}", where=str(path), hint="is the disk full?")
 
 
 def _why(error: Exception) -> str:

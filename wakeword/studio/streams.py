@@ -17,7 +17,7 @@ from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.pipeline.voice import UNIT_SAMPLES
 from wakeword.source.convert import Converter
-from wakeword.studio.folder import PARTIAL, Place
+from wakeword.studio.folder import PARTIAL, Place, unkept
 from wakeword.studio.takes import Cutter, Watch
 
 Int16 = npt.NDArray[np.int16]
@@ -117,7 +117,7 @@ class Talk:
             self._file = soundfile.SoundFile(self._partial, "w", RATE_HZ, 1, "PCM_16")
         except (OSError, soundfile.LibsndfileError) as error:
             self._partial.unlink(missing_ok=True)
-            raise self._failed(error) from error
+            raise unkept(self._path, error) from error
 
     def push(self, unit: Int16) -> list[News]:
         """Raises `ConfigError` when the disk is full; nothing is kept then."""
@@ -129,7 +129,7 @@ class Talk:
             self._file.flush()
         except (OSError, soundfile.LibsndfileError) as error:
             self.abandon()
-            raise self._failed(error) from error
+            raise unkept(self._path, error) from error
         return []
 
     def state(self) -> News:
@@ -146,7 +146,7 @@ class Talk:
             self._partial.replace(self._path)
         except (OSError, soundfile.LibsndfileError) as error:
             self.abandon()
-            raise self._failed(error) from error
+            raise unkept(self._path, error) from error
         return {"file": self._path.name, **self._watch.state()}
 
     def abandon(self) -> None:
@@ -157,10 +157,6 @@ class Talk:
     @property
     def _seconds(self) -> float:
         return self._watch.units * UNIT_SAMPLES / RATE_HZ
-
-    def _failed(self, error: Exception) -> ConfigError:
-        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-        return ConfigError(f"could not be kept: {why}", where=str(self._path), hint="is the disk full?")
 
 
 def seconds(path: Path) -> float:
