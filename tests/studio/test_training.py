@@ -81,7 +81,7 @@ def test_a_training_is_followed_stopped_and_goes_on_where_it_was(folder: Folder,
         assert another.state(garden)["state"] == "stopped"
         await another.start(garden)
         await until(lambda: news[-1]["state"] == "done")
-        assert "synthetic voices: done before" in training.log_of(garden).read_text()
+        assert "synthetic voices: done before" in (garden.training / training.LOG).read_text()
         assert garden.model == str(garden.out / "ok_garden")
         await another.stop()
 

@@ -58,7 +58,7 @@ class Training:
         news: News = {"word": place.name, "missing": self.missing(), "state": "none", "lines": []}
         if self._child and self._word == place.name:
             return news | {"state": "running", **self._progress()}
-        if (place.out / place.name / "manifest.yaml").is_file():
+        if place.trained:
             return news | {"state": "done"}
         log = place.training / LOG
         if log.is_file():
@@ -138,8 +138,3 @@ class Training:
             "minutes_left": float(left[1]) if left else None,
             "lines": list(self._lines),
         }
-
-
-def log_of(place: Place) -> Path:
-    """Where the training's lines are kept."""
-    return place.training / LOG
