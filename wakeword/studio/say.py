@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from wakeword.errors import WakewordError
+from wakeword.studio.folder import PARTIAL
 from wakeword.train import phrases, voices
 
 NEURAL = 6  # Kokoro takes about 1.2 s of one core a clip
@@ -60,7 +61,7 @@ def say(word: phrases.Word, folder: Path) -> Iterator[dict[str, str]]:
             except (RuntimeError, OSError, KeyError) as error:
                 yield {"skipped": f"{engine} {voice}: {error}"}
                 continue
-            partial = path.with_name(".partial.wav")
+            partial = path.with_name(PARTIAL)
             soundfile.write(partial, sound, voices.RATE_HZ, subtype="PCM_16")
             partial.replace(path)
         yield {"file": path.name, "voice": voice, "engine": engine}
