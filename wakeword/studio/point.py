@@ -1,7 +1,7 @@
 """An operating point for one voice in one room, from takes of the word and a minute of talk, and what it is worth.
 
 Ten takes and a minute say much about how *this voice* scores and nearly nothing about false wakes: none in a minute
-bounds them at some 200 an hour. So hours of other people's sound must answer for those. Thresholds lie half way (in
+bounds them at 180 an hour. So hours of other people's sound must answer for those. Thresholds lie half way (in
 logits) between the model's `keen` point, of which the hours are known, and the scores of the weakest take that `keen`
 hears; never under `keen`, never over the strictest point of the model. Hence what woke at `keen` in those hours bounds
 what wakes here, and every take that was heard keeps half of its distance as a margin.
