@@ -7,5 +7,5 @@
     table        counts, bounds, speakers, kinds of noise
     cost         processor seconds for an hour of sound, in turn
 
-Does not: fetch or install anything; time anything but `cost`. docs/versus.md says what was found.
+Does not: fetch or install anything; time anything but `cost`. docs/versus.md has the rules.
 """

@@ -30,8 +30,8 @@ EPILOG = """examples:
 
 DEV is what `python -m wakeword.train.conditions` writes, CORPORA what the training reads (docs/models.md). What was
 heard stays in OUT: an interrupted run goes on, and another model is heard alone. openWakeWord takes some two minutes
-for an hour of sound, Porcupine half a minute for each sensitivity, the others less. docs/versus.md has the rules
-and what was found. Exit codes: 0 measured, 2 bad usage, 3 a recording unreadable.
+for an hour of sound, Porcupine twenty seconds for each sensitivity, the others less. docs/versus.md has the rules.
+Exit codes: 0 measured, 2 bad usage, 3 a recording unreadable.
 """
 
 
