@@ -12,7 +12,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ class Stream:
     said: tuple[Said, ...]
     sound: Int16
 
-    @property
+    @cached_property  # asked for once for each engine and sensitivity
     def digest(self) -> str:
         """Of its samples."""
         return hashlib.sha256(self.sound.tobytes()).hexdigest()[:20]
