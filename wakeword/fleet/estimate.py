@@ -60,7 +60,7 @@ def rates(reports: list[Report], confidence: float = 0.95) -> list[Rate]:
     variances = np.array([[noise_variance(scale(name, report.epsilon)) for name in COUNTS] for report in reports])
     noise = np.sqrt(variances.sum(axis=0)) / len(counts)  # (4,)
     means, errors = mean_and_error(counts) if len(counts) > 1 else (counts[0], noise)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = errors_aside(confidence)
     return [
         Rate(name, len(counts), mean, error, mean - z * error, mean + z * error, part)
         for name, mean, error, part in zip(COUNTS, means.tolist(), errors.tolist(), noise.tolist(), strict=True)
@@ -72,6 +72,11 @@ def mean_and_error(counts: Floats) -> tuple[Floats, Floats]:
     return counts.mean(axis=0), counts.std(axis=0, ddof=1) / math.sqrt(len(counts))
 
 
+def errors_aside(confidence: float = 0.95) -> float:
+    """How many standard errors an interval reaches to either side of the mean."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
 def noise_variance(scale: float) -> float:
     """Of discrete Laplace noise, P(k) ~ exp(-|k| / scale): 2 q / (1 - q)^2 with q = exp(-1 / scale)."""
     q = math.exp(-1 / scale)
@@ -80,5 +85,4 @@ def noise_variance(scale: float) -> float:
 
 def reports_needed(name: str, epsilon: int, half_width: float, confidence: float = 0.95) -> int:
     """How many reports make an interval of that half width, by the noise alone."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return math.ceil(noise_variance(scale(name, epsilon)) * (z / half_width) ** 2)
+    return math.ceil(noise_variance(scale(name, epsilon)) * (errors_aside(confidence) / half_width) ** 2)

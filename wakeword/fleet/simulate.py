@@ -18,9 +18,7 @@ import numpy.typing as npt
 
 from wakeword.daily.report import COUNTS, MOST, scale
 from wakeword.eval.bounds import wilson
-from wakeword.fleet.estimate import Floats, mean_and_error
-
-Z95 = 1.959964
+from wakeword.fleet.estimate import Floats, errors_aside, mean_and_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def noise(draw: np.random.Generator, scale: float, size: int) -> npt.NDArray[np.
 
 def _outcome(name: str, true: float, estimates: Floats, errors: Floats, clipping: float) -> Outcome:
     off = estimates - true
-    inside = int((np.abs(off) <= Z95 * errors).sum())
+    inside = int((np.abs(off) <= errors_aside() * errors).sum())
     covered = wilson(inside, len(off), 0.999)
     spread = float(off.std(ddof=1)) / math.sqrt(len(off)) if len(off) > 1 else math.nan
     rms = math.sqrt(float((off**2).mean()))
