@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from wakeword import __version__
 from wakeword.errors import ConfigError
 from wakeword.service.outbox import SessionFailed
-from wakeword.service.websocket import payload_sent, plain, trust
+from wakeword.service.websocket import payload_sent, plain, shown, trust
 
 ANSWER_S = 20.0  # for the whole exchange
 TAKEN = range(200, 300)
@@ -53,7 +53,7 @@ async def deliver(maker: Maker, body: bytes) -> int:
     try:
         return await asyncio.wait_for(asyncio.shield(working), ANSWER_S)
     except TimeoutError as error:
-        raise SessionFailed(f"{_place(maker)}: no answer within {ANSWER_S:.0f} s") from error
+        raise SessionFailed(f"{shown(maker.url)}: no answer within {ANSWER_S:.0f} s") from error
     finally:
         with suppress(OSError, AttributeError):  # not connected any more
             connection.sock.shutdown(socket.SHUT_RDWR)  # what the thread still waits for ends
@@ -74,20 +74,14 @@ def _post(connection: http.client.HTTPConnection, maker: Maker, body: bytes) -> 
     own = None
     try:
         connection.connect()
-        own = connection.sock.dup() if maker.tls is None else socket.socket(fileno=socket.dup(connection.sock.fileno()))
+        own = socket.socket(fileno=socket.dup(connection.sock.fileno()))  # a socket with TLS has no dup of its own
         connection.request("POST", parts.path or "/", body, headers)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise SessionFailed(f"{_place(maker)}: {plain(str(error)) or type(error).__name__}") from error
+        raise SessionFailed(f"{shown(maker.url)}: {plain(str(error)) or type(error).__name__}") from error
     finally:
         sent = payload_sent(own, whole=True) if own else 0
         connection.close()
     if status not in TAKEN:
-        raise SessionFailed(f"{_place(maker)}: answered HTTP {status}")
+        raise SessionFailed(f"{shown(maker.url)}: answered HTTP {status}")
     return sent
-
-
-def _place(maker: Maker) -> str:
-    """The address as it may be shown: no user, password or query."""
-    parts = urlsplit(maker.url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -57,13 +57,18 @@ class Service:
 
     @property
     def place(self) -> str:
-        """The address as it may be shown: no user, password or query."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        """The address as it may be shown."""
+        return shown(self.url)
 
     def longest_s(self, opened: Open, answer_s: float) -> float:
         """Seconds that a session may take in all: to connect, to its cap, and for the answer."""
         return self.connect_s + min(opened.cap_ms, CAP_MAX_MS) / 1000 + answer_s
+
+
+def shown(url: str) -> str:
+    """An address without user, password or query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def check_url(url: str, *, with_token: bool) -> None:
