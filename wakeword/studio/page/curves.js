@@ -60,7 +60,7 @@
       push: (news) => {
         now = news.at;
         news.stage1.forEach(([at, value]) => put(at, 0, value));
-        if (news.stage2.length) put(...[news.stage2[0]], 1, news.stage2[1]);
+        if (news.stage2.length) put(news.stage2[0], 1, news.stage2[1]);
         else if (spoken) put(now, 0, 0), put(now, 1, 0); // silence: both fall to nothing
         spoken = news.stage2.length > 0;
         marks = [...marks, ...news.verdicts].filter((mark) => mark.at > now - SHOWN_S);

@@ -88,20 +88,14 @@
   };
 
   studio.on("state", (state) => open?.shown.show(state));
-  studio.on("ended", async (news) => { // the server could not go on
-    if (!open?.resolve) return;
-    const { reject, shown } = open, error = Object.assign(new Error(news.error), { hint: news.hint });
-    await close();
-    open = null;
-    shown.end(studio.said(error));
-    reject(error);
-  });
-  studio.on("closed", async () => {
+  const lost = async (error) => { // the server does not go on
     if (!open?.resolve) return;
     const { reject, shown } = open;
     await close();
     open = null;
-    shown.end("The studio has ended.");
-    reject(new Error("the studio has ended"));
-  });
+    shown.end(studio.said(error));
+    reject(error);
+  };
+  studio.on("ended", (news) => lost(Object.assign(new Error(news.error), { hint: news.hint })));
+  studio.on("closed", () => lost(new Error("The studio has ended.")));
 })();

@@ -20,7 +20,6 @@ const studio = {};
     socket.send(JSON.stringify({ id: number, ask, ...more }));
   });
   studio.send = (sound) => socket.readyState === WebSocket.OPEN && socket.send(sound);
-  studio.behind = () => socket.bufferedAmount;
   studio.on = (event, act) => listeners.set(event, [...(listeners.get(event) ?? []), act]);
   studio.tell = (news) => (listeners.get(news.event) ?? []).forEach((act) => act(news));
   studio.said = (error) => (error.hint ? `${error.message}: ${error.hint}` : error.message);
