@@ -123,21 +123,24 @@
 
   // --- 3 and 5: recording
 
-  const recorder = (kind, act) => find(`record-${kind}`).addEventListener("click", async () => {
-    const button = find(`record-${kind}`);
-    if (button.classList.contains("on")) { await studio.silence(); return; }
-    const others = ["record-said", "record-talk", "listen"].filter((id) => id !== button.id);
+  const whileOpen = async (button, act) => { // the button stops it; the others wait
+    const others = ["record-said", "record-talk", "listen"].filter((id) => id !== button.id), named = button.textContent;
     others.forEach((id) => { find(id).disabled = true; });
     button.classList.add("on");
     button.textContent = "Stop";
     try { await act(); } catch { /* what is wrong stands beside the level */ }
     button.classList.remove("on");
-    button.textContent = "Record";
+    button.textContent = named;
     others.forEach((id) => { find(id).disabled = false; });
+  };
+  const recorder = (kind) => find(`record-${kind}`).addEventListener("click", async () => {
+    const button = find(`record-${kind}`);
+    if (button.classList.contains("on")) { await studio.silence(); return; }
+    await whileOpen(button, () => studio.listen(find(`${kind}-microphone`), kind, { word: chosen.name }));
     try { await refresh(); } catch { /* the banner says it */ }
   });
-  recorder("said", () => studio.listen(find("said-microphone"), "said", { word: chosen.name }));
-  recorder("talk", () => studio.listen(find("talk-microphone"), "talk", { word: chosen.name }));
+  recorder("said");
+  recorder("talk");
 
   studio.on("take", (take) => {
     if (take.problem) {
@@ -228,7 +231,7 @@
 
   let heardWakes = 0;
   find("listen").addEventListener("click", async () => {
-    const button = find("listen"), others = ["record-said", "record-talk"];
+    const button = find("listen");
     if (button.classList.contains("on")) { await studio.silence(); return; }
     const at = find("live-point").value;
     curves?.close();
@@ -236,15 +239,9 @@
     find("verdicts").replaceChildren();
     heardWakes = 0;
     find("live-verdict").textContent = "";
-    others.forEach((id) => { find(id).disabled = true; });
     find("live-point").disabled = true;
-    button.classList.add("on");
-    button.textContent = "Stop";
-    try { await studio.listen(find("live-microphone"), "live", { word: chosen.name, point: at }); } catch { /* as above */ }
-    button.classList.remove("on");
-    button.textContent = "Listen";
+    await whileOpen(button, () => studio.listen(find("live-microphone"), "live", { word: chosen.name, point: at }));
     find("live-point").disabled = false;
-    others.forEach((id) => { find(id).disabled = false; });
   });
   studio.on("live", (news) => {
     curves?.push(news);
