@@ -80,6 +80,14 @@ def read(path: Path) -> Consent | None:
     return consent
 
 
+def read_or_over(path: Path) -> Consent | None:
+    """The same; a file that is not understood is a consent whose time is over, whatever it was."""
+    try:
+        return read(path)
+    except ConfigError:
+        return Consent(0, 0, "0" * 64)
+
+
 def write(path: Path, consent: Consent) -> None:
     """Whole or not at all. Raises `ConfigError`."""
     new = path.with_name(path.name + ".tmp")
@@ -106,10 +114,7 @@ def settle(shelf: Shelf, now_s: float) -> Consent | None:
     A file that cannot be understood is no consent, and what lies there without one is deleted too. Raises `ConfigError`
     when something cannot be deleted.
     """
-    try:
-        consent = read(shelf.consent)
-    except ConfigError:
-        consent = Consent(0, 0, "0" * 64)  # whatever it was, it is over
+    consent = read_or_over(shelf.consent)
     if consent is None:
         clear(shelf)
         return None
