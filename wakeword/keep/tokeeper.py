@@ -46,7 +46,7 @@ class ToKeeper:
 
     def offer(self, verdict: Verdict, detector: Detector) -> None:
         """Keep this candidate, if it may be kept."""
-        if self._pipe is None or self._stands() or self._pipe is None or not self._write():
+        if self._pipe is None or self._stands() or not self._write() or self._pipe is None:  # `_write` may end it
             return
         try:
             self._rest = memoryview(clip.pack(_head(verdict, detector), _ring(detector)))
