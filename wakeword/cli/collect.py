@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   wakeword collect --for 7d --public-key public.txt    on the device: asks, and begins
   wakeword collect --for 7d --yes-i-consent            without a terminal; makes a key on this device
   wakeword collect --list --key ~/collect.key          what is kept: word, scores, verdict
-  wakeword collect --play 3f9ac21e8807d1c4 --key ~/collect.key | aplay -q -t raw -f S16_LE -r 16000      its sound
+  wakeword collect --play 3f9ac21e8807d1c4 --key ~/collect.key    its sound: | aplay -q -t raw -f S16_LE -r 16000
   wakeword eval --collected ~/.local/state/wakeword/collected --key ~/collect.key --out run
 
 Off unless consent is given here, for at most 31 days; it ends by itself, and `wakeword forget` ends it at once. A
