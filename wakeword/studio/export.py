@@ -6,7 +6,6 @@ import io
 import zipfile
 from pathlib import Path
 
-from wakeword.errors import ConfigError
 from wakeword.studio.folder import Place
 
 HOW = """{phrase}: made by `wakeword studio`.
@@ -23,8 +22,7 @@ To try it on a recording:
 
 def archive(place: Place) -> bytes:
     """The ZIP. A shipped word's model is not in it: every installation has it. Raises `ConfigError` without a model."""
-    if not place.model:
-        raise ConfigError(f"'{place.phrase}' has no model yet", hint="train it first")
+    place.check_model()
     packed = io.BytesIO()
     model, point = place.name, ""
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:

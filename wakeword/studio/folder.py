@@ -86,6 +86,11 @@ class Place:
         """Whether it has a model of its own."""
         return (self.out / self.name / "manifest.yaml").is_file()
 
+    def check_model(self) -> None:
+        """Raise `ConfigError` as long as there is no model."""
+        if not self.model:
+            raise ConfigError(f"'{self.phrase}' has no model yet", hint="train it first")
+
     def listed(self, kind: str) -> list[Path]:
         """Whole recordings of one kind, oldest first."""
         folder = self.sounds(kind)

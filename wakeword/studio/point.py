@@ -59,8 +59,7 @@ class Found:
 
 def find(place: Place) -> Found:
     """Hear, choose, measure, and write `place.point`. Raises `ConfigError` without a model or without takes."""
-    if not place.model:
-        raise ConfigError(f"'{place.phrase}' has no model yet", hint="train it first")
+    place.check_model()
     if not place.listed("said"):
         raise ConfigError("no take of the word yet", hint="say it ten times")
     model = models.load(place.model)

@@ -256,8 +256,7 @@ class Visit:
 
 def _detector(place: Place, at: str) -> Detector:
     """The word's detector at a point of its model, or at the one that was chosen here. Raises `WakewordError`."""
-    if not place.model:
-        raise ConfigError(f"'{place.phrase}' has no model yet", hint="train it first")
+    place.check_model()
     if at == YOURS and not place.point.is_file():
         raise ConfigError("no operating point has been chosen yet")
     return Detector.load(place.model, point=str(place.point) if at == YOURS else at)
