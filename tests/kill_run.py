@@ -21,7 +21,6 @@ import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ import mic_bed
 import numpy as np
 import numpy.typing as npt
 from daemon import Daemon, verify
-from mic_bed import MicBed
+from mic_bed import BLOCK_SAMPLES, FED, Feeder, MicBed
 
 from wakeword.bench import sounds
 from wakeword.demo import stage
@@ -52,8 +51,6 @@ PATIENCE_S = 5.0  # a wake word that is said so long after a kill must be heard
 WORD, SENTENCE_S = "jarvis", (18.3, 20.8)  # of the demo's room: heard at whatever sample it begins
 EVERY_S = 5.5  # the sentence, a session's end, the refractory time, and a little
 DECIDED_S = (0.2, 2.5)  # a wake comes so long after the sentence began
-BLOCK_S = 0.02
-FED = "source_name=fed file=/run/sound/fed rate=16000 channels=1 channel_map=mono format=s16le"
 EPILOG = """examples:
   scripts/ordeal/processes                         200 kills of each process under `wakeword run`, 25 minutes
   scripts/ordeal/processes --units --times 200     under systemd's units; needs root
@@ -62,40 +59,20 @@ EPILOG = """examples:
 Exit codes: 0 always back, all heard, logs verified; 1 not so, and what; 2 bad usage, or a missing program."""
 
 
-class Talker:
-    """Says the sentence into a FIFO again and again, in real time: a context manager."""
+class Talker(Feeder):
+    """Says the sentence again and again, in real time."""
 
     def __init__(self, fifo: Path) -> None:
+        super().__init__(fifo)
         self.said_s: list[float] = []  # when each sentence began, on the boot clock
-        self._fifo, self._over = fifo, threading.Event()
-        self._thread = threading.Thread(target=self._talk, daemon=True)
 
-    def __enter__(self) -> Talker:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _talk(self) -> None:
-        turn, block = said(), round(BLOCK_S * RATE_HZ)
-        due_s, at = time.monotonic(), 0
-        while not self._over.is_set():
-            if at == 0:
-                self.said_s.append(boot_s())
-            with contextlib.suppress(OSError):  # no server, or nobody records: lost, as sound is
-                self._write(turn[at : at + block].tobytes())
-            at = (at + block) % len(turn)
-            due_s = max(due_s + BLOCK_S, time.monotonic() - 1)
-            self._over.wait(max(0.0, due_s - time.monotonic()))
-
-    def _write(self, block: bytes) -> None:
-        pipe = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
-        try:
-            os.write(pipe, block)
-        finally:
-            os.close(pipe)
+    def blocks(self) -> Iterator[Int16]:
+        """The turn, over and over."""
+        turn = said()
+        while True:
+            self.said_s.append(boot_s())
+            for at in range(0, len(turn), BLOCK_SAMPLES):
+                yield turn[at : at + BLOCK_SAMPLES]
 
 
 def said() -> Int16:
@@ -177,7 +154,8 @@ class UnitsHome:
         house.configure(policy={"sessions_per_hour": 60})
         config = house.bed.root / "etc/wakeword/config.yaml"
         config.write_text(config.read_text().replace("- computer", f"- {WORD}"))
-        for words in (["load-module", "module-pipe-source", *FED.split()], ["set-default-source", "fed"]):
+        fed = FED.format(fifo="/run/sound/fed").split()
+        for words in (["load-module", "module-pipe-source", *fed], ["set-default-source", "fed"]):
             house.bed.run("env", "PULSE_SERVER=unix:/run/sound/native", "HOME=/run/sound", "pactl", *words)
 
     def start(self) -> None:

@@ -14,27 +14,31 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 RATE_HZ = 16_000
+BLOCK_SAMPLES = RATE_HZ // 50
 TOOLS = ("pulseaudio", "pactl", "paplay")
 HANG_S = 60
 
-_SERVER = """.fail
-load-module module-native-protocol-unix socket={socket} auth-anonymous=1
-load-module module-null-sink sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes
-load-module module-remap-source source_name=mic master=speaker.monitor channels=1 channel_map=mono {unmixed}
-load-module module-pipe-source {fed}
+OPTIONS = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disallow-exit --realtime=no".split()
+OPTIONS += "--high-priority=no --log-level=error -F".split()  # and a script
+SINK = "sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes"
+MIC = "source_name=mic master=speaker.monitor channels=1 channel_map=mono master_channel_map=mono remix=no"
+FED = "source_name=fed file={fifo} rate=16000 channels=1 channel_map=mono format=s16le"
+SERVER = f""".fail
+load-module module-native-protocol-unix socket={{socket}} auth-anonymous=1
+load-module module-null-sink {SINK}
+load-module module-remap-source {MIC}
 set-default-sink speaker
 set-default-source mic
 """
-_SINK = "sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes"
-_UNMIXED = "master_channel_map=mono remix=no"
-_FED = "source_name=fed file={fifo} rate=16000 channels=1 channel_map=mono format=s16le"
-_MIC = f"source_name=mic master=speaker.monitor channels=1 channel_map=mono {_UNMIXED}"
 _ALSA = """pcm.!default {{ type pulse server "unix:{socket}" hint {{ show on description "default" }} }}
 ctl.!default {{ type pulse server "unix:{socket}" }}
 pcm.mic {{ type pulse server "unix:{socket}" device mic hint {{ show on description "microphone" }} }}
@@ -57,7 +61,7 @@ class MicBed:
         self._folder = folder
         self._socket = folder / "native"
         self.fifo = folder / "fed"  # what is written here, the source `fed` hears
-        self._fed = _FED.format(fifo=self.fifo)
+        self._fed = FED.format(fifo=self.fifo)
         self.environment = {
             "PULSE_SERVER": f"unix:{self._socket}",
             "PULSE_COOKIE": str(folder / "cookie"),
@@ -67,16 +71,15 @@ class MicBed:
     def __enter__(self) -> MicBed:
         self._folder.mkdir()
         (self._folder / "asound.conf").write_text(_ALSA.format(socket=self._socket))
-        script = _SERVER.format(socket=self._socket, unmixed=_UNMIXED, fed=self._fed)
-        (self._folder / "server.pa").write_text(script)
+        script = SERVER.format(socket=self._socket)
+        (self._folder / "server.pa").write_text(f"{script}load-module module-pipe-source {self._fed}\n")
         self._log = (self._folder / "log").open("w")
         self._launch()
         return self
 
     def _launch(self) -> None:
         self.fifo.unlink(missing_ok=True)  # a server that was killed leaves it, and another takes offence
-        command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disallow-exit"]
-        command += ["--realtime=no", "--high-priority=no", "--log-level=error", "-F", str(self._folder / "server.pa")]
+        command = ["pulseaudio", *OPTIONS, str(self._folder / "server.pa")]
         own = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)}
         self._server = subprocess.Popen(
             command, env=own, stdin=subprocess.DEVNULL, stderr=self._log, start_new_session=True
@@ -115,9 +118,9 @@ class MicBed:
 
     def plug_in(self) -> None:
         """All are there again."""
-        self.control("load-module", "module-null-sink", *_SINK.split())
+        self.control("load-module", "module-null-sink", *SINK.split())
         self.control("load-module", "module-pipe-source", *self._fed.split())
-        self.control("load-module", "module-remap-source", *_MIC.split())
+        self.control("load-module", "module-remap-source", *MIC.split())
         self.control("set-default-source", "mic")
 
     def steal(self) -> None:
@@ -168,7 +171,7 @@ class Feeder:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._feed, daemon=True)
 
-    def __enter__(self) -> Feeder:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -176,16 +179,21 @@ class Feeder:
         self._over.set()
         self._thread.join()
 
+    def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
+        """(BLOCK_SAMPLES,) each, without an end: taken one by one, when it is due."""
+        rng = np.random.default_rng(1)
+        while True:
+            noise = (self.loudness * rng.standard_normal(BLOCK_SAMPLES)).astype(np.int16)
+            yield np.tile(np.array([32767, -32768], np.int16), BLOCK_SAMPLES // 2) if self.clips else noise
+
     def _feed(self) -> None:
-        rng, length = np.random.default_rng(1), RATE_HZ // 50
-        due_s = time.monotonic()
+        blocks, due_s = self.blocks(), time.monotonic()
         while not self._over.is_set():
-            due_s = max(due_s + 0.02 / self.pace, time.monotonic() - 1)
+            due_s = max(due_s + BLOCK_SAMPLES / RATE_HZ / self.pace, time.monotonic() - 1)
             self._over.wait(max(0.0, due_s - time.monotonic()))
-            noise = (self.loudness * rng.standard_normal(length)).astype("<i2")
-            block = np.tile(np.array([32767, -32768], "<i2"), length // 2) if self.clips else noise
+            block = next(blocks).astype("<i2").tobytes()
             with contextlib.suppress(OSError):  # the source is gone, or nobody records: lost, as sound is
-                self._write(block.tobytes())
+                self._write(block)
 
     def _write(self, block: bytes) -> None:
         """The server makes the pipe, and another one each time that the source returns."""
