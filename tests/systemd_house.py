@@ -7,6 +7,7 @@ a network: $WAKEWORD_WHEELS, or fetched here once (`pip download`).
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import os
@@ -24,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import mic_bed
 import soundfile
 import systemd_bed
 from systemd_bed import Bed
@@ -39,13 +41,6 @@ TIMES, LOOK_S = 8, 0.2
 POLICY = {"lag_ms": 2_000, "sessions_per_hour": 60}  # the most that may be: a busy machine decides late
 BEFORE_S, AFTER_S = 1.2, 0.5  # of the recording: whatever plays it must have begun
 
-_SERVER = """.fail
-load-module module-native-protocol-unix socket=/run/sound/native auth-anonymous=1
-load-module module-null-sink sink_name=speaker rate=16000 channels=1 channel_map=mono format=s16le norewinds=yes
-load-module module-remap-source source_name=mic master=speaker.monitor channels=1 {unmixed}
-set-default-sink speaker
-set-default-source mic
-"""
 _ALSA = """pcm.!default { type pulse server "unix:/run/sound/native" hint { show on description "default" } }
 ctl.!default { type pulse server "unix:/run/sound/native" }
 """
@@ -59,8 +54,8 @@ def missing() -> str:
     """Why no house can be built here, or ""."""
     if reason := systemd_bed.missing():
         return reason
-    if not shutil.which("pulseaudio") or not shutil.which("paplay"):
-        return "no pulseaudio: apt-get install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
+    if reason := mic_bed.missing():
+        return reason
     return "" if wheels() else "what is installed cannot be fetched: WAKEWORD_WHEELS names no folder of wheels"
 
 
@@ -71,6 +66,7 @@ def wheels() -> Path | None:
         return Path(given)
     asked = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
     folder = Path(tempfile.mkdtemp(prefix="wakeword-wheels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     ask = [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     version = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--only-binary=:all:"]
@@ -228,13 +224,11 @@ def _make_microphone(bed: Bed) -> None:
     """A sound server, and listen told of it, as an administrator would: by a drop-in."""
     sound = bed.root / "run/sound"
     sound.mkdir()
-    unmixed = "channel_map=mono master_channel_map=mono remix=no"
-    (sound / "server.pa").write_text(_SERVER.format(unmixed=unmixed))
+    (sound / "server.pa").write_text(mic_bed.SERVER.format(socket="/run/sound/native"))
     (sound / "asound.conf").write_text(_ALSA)
     own = "-p Environment=HOME=/run/sound -p Environment=XDG_RUNTIME_DIR=/run/sound".split()
-    options = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disallow-exit --realtime=no".split()
-    options += "--high-priority=no --log-level=error -F /run/sound/server.pa".split()
-    bed.run("systemd-run", "--quiet", "--unit=sound", *own, "pulseaudio", *options)
+    server = ["pulseaudio", *mic_bed.OPTIONS, "/run/sound/server.pa"]
+    bed.run("systemd-run", "--quiet", "--unit=sound", *own, *server)
     bed.until((sound / "native").exists, "the sound server")
     drop_in(bed, "listen", "sound", _DROP_IN)
 
