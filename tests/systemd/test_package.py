@@ -12,7 +12,7 @@ import systemd_house
 from systemd_house import EVIDENCE, LONG, REPOSITORY, House
 
 pytestmark = [
-    pytest.mark.skipif(not LONG, reason="builds a package of 60 MB: scripts/bed"),
+    pytest.mark.skipif(not LONG, reason="builds the whole package, which takes minutes: scripts/bed"),
     pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb: this is not a Debian"),
 ]
 
