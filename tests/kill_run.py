@@ -52,7 +52,7 @@ WORD, SENTENCE_S = "jarvis", (18.3, 20.8)  # of the demo's room: heard at whatev
 EVERY_S = 5.5  # the sentence, a session's end, the refractory time, and a little
 DECIDED_S = (0.2, 2.5)  # a wake comes so long after the sentence began
 EPILOG = """examples:
-  scripts/ordeal/processes                         200 kills of each process under `wakeword run`, 25 minutes
+  scripts/ordeal/processes                         200 kills of each process under `wakeword run`
   scripts/ordeal/processes --units --times 200     under systemd's units; needs root
   scripts/ordeal/processes listen --times 20       of one process
 

@@ -7,7 +7,7 @@ messages mean is decided by `gate.py` (its table of states); which of them are w
     listen -> gate    Hello (first, once) · Tick (once a second) · Wake · Audio · End · and notices
     gate -> listen    State
     gate -> uplink    Open · Upload · Close        nothing at all between Close and the next Open, but
-                      Stats (once a day, by consent alone)
+                      Stats (once in so many days, by consent alone)
     uplink -> gate    Stop · Base · and notices
     meter -> gate     notices
 

@@ -1,6 +1,6 @@
 """The meter, a helper beside the three: asks the kernel what the uplink sent, and tells the gate. It decides nothing.
 
-    python -m wakeword.meter SETTINGS_JSON        settings.MeterSettings; systemd/wakeword-meter.service starts it so
+    python -m wakeword.meter SETTINGS_JSON        settings.MeterSettings; no unit starts it yet
 
 Two counts. TCP payload, without what was sent twice: the kernel's own figures of every connection, the living ones and
 those that just ended (sock_diag, with which `ss` looks too), of one control group or of the whole network namespace.

@@ -106,7 +106,9 @@ class Course:
         """Keep what was learned, and say how far it is."""
         done = epoch + 1
         state = {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict()}
-        torch.save({**state, "average": self._average.kept, "epoch": done}, self._checkpoint)
+        partial = self._checkpoint.with_suffix(".tmp")  # a training that is killed here goes on from the epoch before
+        torch.save({**state, "average": self._average.kept, "epoch": done}, partial)
+        partial.replace(self._checkpoint)
         left = self._pace.minutes_left(done - self.first_epoch, self._epochs - self.first_epoch)
         loss = sum(self._losses) / len(self._losses)
         print(f"epoch {done}/{self._epochs}  loss {loss:.4f}  {left:.0f} min left", flush=True)
