@@ -122,6 +122,13 @@ def test_a_worker_with_other_models_or_other_code_refuses(setup: Setup) -> None:
         work.Worker(replace(setup, code="older"))
 
 
+def test_processes_that_refuse_end_the_evaluation_with_their_word(setup: Setup, tasks: list[Task]) -> None:
+    found: list[str] = []
+    with pytest.raises(ConfigError, match="another version of wakeword"):
+        work.perform(replace(setup, code="older"), tasks, 2, lambda task, result: found.append(task.key))
+    assert not found
+
+
 def test_an_interrupt_ends_all_processes_and_keeps_what_came(setup: Setup, tasks: list[Task]) -> None:
     found: list[str] = []
 

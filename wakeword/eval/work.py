@@ -114,7 +114,7 @@ def portions(tasks: Sequence[Task]) -> Iterator[list[Task]]:
 def perform(setup: Setup, tasks: Sequence[Task], jobs: int, keep: Callable[[Task, Result], object]) -> None:
     """All tasks, in `jobs` processes; `keep` is called for each result as it comes, here.
 
-    On KeyboardInterrupt the processes end at once; what was kept is kept.
+    On KeyboardInterrupt the processes end at once; what was kept is kept. Raises what `Worker` raises.
     """
     if jobs == 1:
         worker = Worker(setup)
@@ -160,14 +160,19 @@ def _until_death(
     return []
 
 
-_worker: Worker
+_worker: Worker | WakewordError
 
 
 def _begin(setup: Setup) -> None:
     global _worker  # noqa: PLW0603 - one a process: models are loaded once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    _worker = Worker(setup)
+    try:
+        _worker = Worker(setup)
+    except WakewordError as error:  # raised here it would be a death, and tried again
+        _worker = error
 
 
 def _perform(portion: list[Task]) -> list[Result]:
+    if isinstance(_worker, WakewordError):
+        raise _worker
     return [_worker.perform(task) for task in portion]
