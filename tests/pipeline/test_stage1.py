@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -102,12 +103,31 @@ def test_a_head_of_several_taps_sees_what_the_trunk_said_before(
     np.testing.assert_allclose(scores(listening, units), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("length", [1, 48, 50, 96])
-def test_a_head_that_fits_no_trunk_is_refused(
-    words: list[model.Model], length: int, monkeypatch: pytest.MonkeyPatch
+def test_a_head_of_several_units_rectifies_each_and_sums_them_beside_a_head_of_one(
+    words: list[model.Model], units: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ModelError, match=rf"computer.stage1\.onnx: a head of {length} numbers"):
-        with_heads(words[:1], {"computer": np.zeros(length, np.float32)}, monkeypatch)
+    random = np.random.default_rng(1)
+    several = random.normal(0, 0.3, (7, 3 * stage1.WIDTH + 2)).astype(np.float32)
+    one = random.normal(0, 0.3, stage1.WIDTH + 1).astype(np.float32)
+    single = {words[0].word: np.append(several[0, :-1], 1).astype(np.float32)[None], words[1].word: one}
+
+    def unit(number: int) -> np.ndarray:  # a head of this unit alone: what it says before it is rectified
+        alone = {**single, words[0].word: several[number, :-1]}
+        return scores(with_heads(words[:2], alone, monkeypatch), units)[:, 0]
+
+    raw = np.stack([unit(number) for number in range(len(several))], axis=1)
+    assert (raw < 0).any() and (raw > 0).any()
+    both = scores(with_heads(words[:2], {words[0].word: several, words[1].word: one}, monkeypatch), units)
+    np.testing.assert_allclose(both[:, 0], np.maximum(raw, 0) @ several[:, -1], atol=1e-3)
+    np.testing.assert_allclose(both[:, 1], scores(with_heads(words[:2], single, monkeypatch), units)[:, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1,), (48,), (50,), (96,), (24, 49), (24, 2), (0, 50), (2, 2, 50)])
+def test_a_head_that_fits_no_trunk_is_refused(
+    words: list[model.Model], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match=rf"computer.stage1\.onnx: a head of shape {re.escape(str(shape))}"):
+        with_heads(words[:1], {"computer": np.zeros(shape, np.float32)}, monkeypatch)
 
 
 def with_heads(words: list[model.Model], heads: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Stage1:

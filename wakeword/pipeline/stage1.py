@@ -1,8 +1,8 @@
 """Stage 1 at work: a unit's samples and the carried states in, scores out. Listens to every unit that has voice.
 
-One trunk serves every word: words whose models have the same trunk share one session, and each adds a head: one or
-several taps of 48 numbers on what the trunk said last, and a bias. How the network looks inside is in
-`wakeword/train/stage1.py`. Other programs' models are trunks too: `wakeword/peers/`.
+One trunk serves every word: words whose models have the same trunk share one session, and each adds a head: a few
+units that each weigh what the trunk said in its last steps, rectified and summed; or one such unit as it is. How the
+network looks inside is in `wakeword/train/stage1.py`. Other programs' models are trunks too: `wakeword/peers/`.
 """
 
 from __future__ import annotations
@@ -94,20 +94,25 @@ class _Trunk:
         self._shapes = [entry.shape for entry in self._session.get_inputs()][1:]
         self._outputs = ["trunk", *(f"{name}_next" for name in self._states)]
         heads = [self._head(model, number) for number, model in enumerate(models)]
-        longest = max(len(head) for head in heads) - 1
-        taps = [np.pad(head[:-1], (longest - len(head) + 1, 0)) for head in heads]  # the newest step stands last
-        self._weights = np.stack(taps, axis=1)  # (taps * 48, words)
-        self._bias = np.array([head[-1] for head in heads], np.float32)
-        self._before = longest // WIDTH - 1  # earlier steps that a score needs
+        longest = max(rows.shape[1] for rows in heads)
+        rows = np.concatenate([np.pad(rows, ((0, 0), (longest - rows.shape[1], 0))) for rows in heads])
+        self._weights, self._bias = rows[:, :-2].T, rows[:, -2]  # (taps * 48, units), the newest step last; (units,)
+        word = np.repeat(np.arange(len(heads)), [len(rows) for rows in heads])
+        self._sum = np.eye(len(heads), dtype=np.float32)[word] * rows[:, -1:]  # (units, words)
+        alone = np.bincount(word)[word] == 1  # the one unit of a head is the score
+        self._least = np.where(alone, -np.inf, 0).astype(np.float32)
+        self._before = (longest - 2) // WIDTH - 1  # earlier steps that a score needs
         self.reset()
 
     def _head(self, model: Model, number: int) -> Float32:
+        """(units, taps * 48 + 2): weights from the oldest step to the newest, a bias, the unit's weight in the sum."""
         session = self._session if number == 0 else open_session(model.stage1_bytes)
         head = np.asarray(session.run(["head"], self._zero_feeds())[0], np.float32)
-        if len(head) <= WIDTH or len(head) % WIDTH != 1:
+        rows = np.append(head, np.float32(1))[None] if head.ndim == 1 else head
+        if rows.ndim != 2 or not rows.size or rows.shape[1] < WIDTH + 2 or rows.shape[1] % WIDTH != 2:
             where = str(model.folder / "stage1.onnx")
-            raise ModelError(f"a head of {len(head)} numbers, not of a multiple of {WIDTH} and a bias", where=where)
-        return head
+            raise ModelError(f"a head of shape {head.shape}: not a multiple of {WIDTH} and a bias", where=where)
+        return rows
 
     def _zero_feeds(self) -> dict[str, Float32]:
         states = {name: np.zeros(shape, np.float32) for name, shape in zip(self._states, self._shapes, strict=True)}
@@ -129,5 +134,6 @@ class _Trunk:
         said = np.concatenate([self._said, trunk[0]]) if self._before else trunk[0]
         self._said = said[STEPS_PER_UNIT:]
         windows = said if not self._before else sliding_window_view(said, (self._before + 1, WIDTH))
-        logits: Float32 = windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias
+        units = np.maximum(windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias, self._least)
+        logits: Float32 = units @ self._sum
         return logits

@@ -68,12 +68,12 @@ def stage1_graph(trained: Stage1, word: int, scale: Scale) -> tuple[bytes, str]:
 
 
 def with_head(graph: bytes, head: npt.NDArray[np.float32]) -> bytes:
-    """The same trunk, to the bit, with another head: (taps * 48 + 1,), oldest step first, the bias last."""
+    """The same trunk, to the bit, with another head: (units, taps * 48 + 2) as `pipeline/stage1.py` reads it."""
     model = onnx.load_from_string(graph)
     values = next(tensor for tensor in model.graph.initializer if tensor.name == "head_values")
     values.CopyFrom(numpy_helper.from_array(head, "head_values"))
     said = next(output for output in model.graph.output if output.name == "head")
-    said.CopyFrom(helper.make_tensor_value_info("head", TensorProto.FLOAT, [len(head)]))
+    said.CopyFrom(helper.make_tensor_value_info("head", TensorProto.FLOAT, list(head.shape)))
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
 

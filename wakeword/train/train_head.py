@@ -1,7 +1,9 @@
 """Train a head on a trunk that stays as it is: what a word of one's own needs of stage 1. Minutes, not hours.
 
-The shipped words' heads look at one step of the trunk, which was trained for them. Another word needs some history:
-`TAPS` steps of 40 ms (docs/models.md has what fewer and more of them gave). The loss is that of `train_stage1.py`.
+The shipped words' heads look at one step of the trunk, which was trained for them. Another word needs some history and
+some freedom: `UNITS` rectified units over `TAPS` steps of 40 ms (docs/models.md has what fewer and more of them gave).
+What merely sounds like the word is left to stage 2: a head that has to refuse it refuses people. The loss is that of
+`train_stage1.py`.
 """
 
 from __future__ import annotations
@@ -20,37 +22,46 @@ from wakeword.train.progress import Pace
 from wakeword.train.stage1 import Stage1, Targets, loss
 from wakeword.train.train_stage1 import crop, window
 
-TAPS = 8
+TAPS, UNITS = 8, 24
 BATCH, PEAK_RATE = 256, 5e-3
 VIEWS = 2  # crops of each utterance, each with another length of history before it
+LEFT_TO_STAGE2 = "near:"  # the beginning of such clips' labels
 
 
-class Taps(nn.Module):
+class Head(nn.Module):
     """(B, S, 48) of the trunk -> (B, S, 1) logits, zeros before the first step."""
 
-    def __init__(self, taps: int = TAPS) -> None:
+    def __init__(self, taps: int = TAPS, units: int = UNITS) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(WIDTH, 1, taps)
-        nn.init.constant_(self.conv.bias, -3.0)
+        self.units = nn.Conv1d(WIDTH, units, taps)
+        self.sum = nn.Linear(units, 1)
+        nn.init.constant_(self.sum.bias, -3.0)
 
     def forward(self, said: Tensor) -> Tensor:
-        before = self.conv.kernel_size[0] - 1
-        return self.conv(F.pad(said.transpose(1, 2), (before, 0))).transpose(1, 2)
+        before = self.units.kernel_size[0] - 1
+        return self.sum(F.relu(self.units(F.pad(said.transpose(1, 2), (before, 0)))).transpose(1, 2))
 
     def numbers(self, a: float, b: float) -> npt.NDArray[np.float32]:
-        """(taps * 48 + 1,) as a model folder keeps them, with the calibration logit -> a logit + b."""
-        weights = self.conv.weight[0].T.flatten() * a  # (taps * 48,), oldest step first
-        return torch.cat([weights, self.conv.bias * a + b]).detach().numpy().astype(np.float32)
+        """(units + 1, taps * 48 + 2) as a model folder keeps them, with the calibration logit -> a logit + b.
+
+        The last unit is always 1: its weight is the sum's bias.
+        """
+        weights = self.units.weight.transpose(1, 2).flatten(1)  # (units, taps * 48), oldest step first
+        rows = torch.cat([weights, self.units.bias[:, None], self.sum.weight.T * a], dim=1)
+        one = torch.zeros_like(rows[:1])
+        one[0, -2], one[0, -1] = 1, self.sum.bias[0] * a + b
+        return torch.cat([rows, one]).detach().numpy().astype(np.float32)
 
 
 def heard(trunk: Stage1, pools: list[Pool], random: np.random.Generator) -> tuple[Tensor, Targets]:
-    """(n, 52, 48) float16 of what the trunk says to crops of all clips, and their targets."""
+    """(n, 52, 48) float16 of what the trunk says to crops of the clips a head learns from, and their targets."""
     said, word, end = [], [], []
     pace, told, whole = Pace(), 0, sum(len(pool) for pool in pools)
     for pool in pools:
         features = pool.log_mels()
-        spoken = np.flatnonzero(pool.end > 0)
-        order = np.concatenate([np.arange(len(pool)), *[spoken] * (VIEWS - 1)])
+        taught = ~np.char.startswith(pool.labels, LEFT_TO_STAGE2)
+        spoken = np.flatnonzero(taught & (pool.end > 0))
+        order = np.concatenate([np.flatnonzero(taught), *[spoken] * (VIEWS - 1)])
         begin, ends = crop(pool, order, random)
         for at in range(0, len(order), BATCH):
             part = slice(at, at + BATCH)
@@ -68,7 +79,7 @@ def train(trunk: Stage1, pools: list[Pool], out: Path, epochs: int, seed: int) -
     """Write `out/head.pt` (averaged weights) at the end, `out/checkpoint.pt` after every epoch."""
     torch.manual_seed(seed)
     said, targets = heard(trunk, pools, np.random.default_rng(seed))
-    head = Taps()
+    head = Head()
     optimiser = torch.optim.AdamW(head.parameters(), PEAK_RATE, weight_decay=1e-3)
     average = Average(head, 0.99)
     course = Course(head, optimiser, average, out, epochs)
@@ -87,7 +98,7 @@ def train(trunk: Stage1, pools: list[Pool], out: Path, epochs: int, seed: int) -
 
 def load(trunk: Stage1, path: Path) -> Stage1:
     """The trunk with this head on it, for everything that runs a whole stage 1."""
-    taps = Taps()
-    taps.load_state_dict(torch.load(path, weights_only=True))
-    trunk.heads = taps  # anything that turns what the trunk says into logits
+    head = Head()
+    head.load_state_dict(torch.load(path, weights_only=True))
+    trunk.heads = head  # anything that turns what the trunk says into logits
     return trunk.eval()
