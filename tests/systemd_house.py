@@ -138,6 +138,10 @@ class House:
                  if line.endswith("\n")]  # fmt: skip
         return [line for line in lines if line.get("k") in kinds]
 
+    def counts(self, source: str) -> list[dict[str, Any]]:
+        """The log's counts of what the uplink sent: `own`, its own, or `bpf`, the kernel's."""
+        return [record for record in self.records("kcount") if record["src"] == source]
+
     def verified(self) -> dict[str, Any]:
         """The log's sums; fails unless `wakeword audit verify` accepts it."""
         ended = self.bed.run("wakeword", "audit", "verify", EVIDENCE, "--json")

@@ -56,13 +56,14 @@ def at_end(descriptor: int) -> bool:
     return bool(waiting.poll(0)) and os.read(descriptor, 1) == b""
 
 
-@pytest.mark.parametrize("order", [("listen", "gate", "uplink"), ("uplink", "gate", "listen")])
+@pytest.mark.parametrize("order", [("listen", "gate", "meter", "uplink"), ("uplink", "meter", "gate", "listen")])
 def test_started_in_any_order_all_are_joined(runtime: Path, order: tuple[str, ...]) -> None:
     found = joined(runtime, *order)
     listen, gate, uplink = (found[name] for name in ("listen", "gate", "uplink"))
     for writer, reader in (
         (listen["to_gate"], gate["from_listen"]), (gate["to_listen"], listen["from_gate"]),
         (gate["to_uplink"], uplink["from_gate"]), (uplink["to_gate"], gate["from_uplink"]),
+        (found["meter"]["to_gate"], gate["from_meter"]),
     ):  # fmt: skip
         os.write(writer, b"frame")
         assert os.read(reader, 9) == b"frame"
@@ -77,6 +78,7 @@ def test_started_in_any_order_all_are_joined(runtime: Path, order: tuple[str, ..
         ("listen", {("gate", "from_listen")}),
         ("gate", {("listen", "from_gate"), ("uplink", "from_gate")}),
         ("uplink", {("gate", "from_uplink")}),
+        ("meter", {("gate", "from_meter")}),
     ],
 )
 def test_the_end_of_one_is_noticed_by_its_neighbours_alone(

@@ -9,7 +9,7 @@ import pytest
 
 from wakeword import config, prepare
 from wakeword.config import Config, Source, Uplink
-from wakeword.settings import gate_from_json, listen_from_json, uplink_from_json
+from wakeword.settings import gate_from_json, listen_from_json, meter_from_json, uplink_from_json
 
 
 def shown(*ends: tuple[str, str, int, int]) -> str:
@@ -91,13 +91,23 @@ def test_each_process_finds_its_part(tmp_path: Path) -> None:
     given = Config(uplink=Uplink(url="ws://192.0.2.7/in"), evidence=evidence, source=Source(device="hw:CARD=Nowhere"))
     prepare.prepare(given, tmp_path)
     files = {path.name: path.read_text() for path in (tmp_path / "settings").iterdir()}
-    assert set(files) == {"listen.json", "gate.json", "uplink.json", "narrow"}
+    assert set(files) == {"listen.json", "gate.json", "uplink.json", "meter.json", "narrow"}
+    assert meter_from_json(files["meter.json"]).source == gate_from_json(files["gate.json"]).meter == "bpf"
     assert listen_from_json(files["listen.json"]).evidence == "/var/lib/wakeword/evidence"
     assert gate_from_json(files["gate.json"]).directory == "/var/lib/wakeword/evidence"
     assert tuple(gate_from_json(files["gate.json"]).ended) == ("uplink signal 9",)
     assert uplink_from_json(files["uplink.json"]).url == "ws://192.0.2.7/in"
     assert files["narrow"] == "address 192.0.2.7\n"
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "settings").iterdir()} == {0o644}
+
+
+def test_without_a_meter_the_uplinks_own_count_is_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "meter.json").write_text("of a start before")
+    given = Config(uplink=Uplink(url="ws://192.0.2.7/in"), evidence=config.Evidence(meter=False))
+    prepare.prepare(given, tmp_path)
+    assert not (tmp_path / "settings" / "meter.json").exists()
+    assert gate_from_json((tmp_path / "settings" / "gate.json").read_text()).meter == "own"
 
 
 def test_a_wrong_configuration_is_told_and_leaves_what_was_there(

@@ -98,6 +98,7 @@ class Evidence(_Section):
     heartbeat_ms: int = Field(default=300_000, ge=1_000, le=900_000)
     keep_days: int = Field(default=90, ge=7, le=365)
     drop_days: int = Field(default=1_095, ge=365, le=3_650)
+    meter: bool = True
 
 
 class Policy(_Section):

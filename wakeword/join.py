@@ -1,12 +1,13 @@
 """Under systemd: joins one process to its neighbours by FIFOs, and then becomes it.
 
-    python -m wakeword.join listen|gate|uplink          (systemd/*.service; `wakeword run` needs none of this)
+    python -m wakeword.join listen|gate|uplink|meter    (systemd/*.service; `wakeword run` needs none of this)
 
 `wakeword.prepare` has left the process's settings and fresh FIFOs in /run/wakeword ($WAKEWORD_RUNTIME). Here they are
 opened, their descriptors written into the settings, and the process is executed with them, exactly as the supervisor
 would start it. All three start at the same time:
 
-    listen-gate, gate-uplink     are opened by their writer for writing alone, which waits until its reader is there
+    listen-gate, gate-uplink,
+    meter-gate                   are opened by their writer for writing alone, which waits until its reader is there
     gate-listen, uplink-gate     are opened by their writer for both, which waits for nobody
 
 A FIFO that nobody has written to yet is not at its end, so each process notices the end of each neighbour, and no
@@ -37,10 +38,11 @@ READ, WRITE, BOTH = (how | os.O_NONBLOCK for how in (os.O_RDONLY, os.O_WRONLY, o
 ENDS: dict[str, tuple[tuple[str, str, int], ...]] = {
     "uplink": (("from_gate", "gate-uplink", READ), ("to_gate", "uplink-gate", BOTH)),
     "gate": (
-        ("from_listen", "listen-gate", READ), ("from_uplink", "uplink-gate", READ), ("to_listen", "gate-listen", BOTH),
-        ("to_uplink", "gate-uplink", WRITE),
+        ("from_listen", "listen-gate", READ), ("from_uplink", "uplink-gate", READ), ("from_meter", "meter-gate", READ),
+        ("to_listen", "gate-listen", BOTH), ("to_uplink", "gate-uplink", WRITE),
     ),
     "listen": (("from_gate", "gate-listen", READ), ("to_gate", "listen-gate", WRITE)),
+    "meter": (("to_gate", "meter-gate", WRITE),),
 }  # fmt: skip
 CREDENTIALS = {"gate": ("device_key", "device.key"), "uplink": ("token_file", "token")}  # setting, credential
 
@@ -54,7 +56,7 @@ def joined(name: str, runtime: Path, credentials: Path | None) -> dict[str, Any]
         raise _missing(path, error) from error
     for setting, fifo, how in ENDS[name]:
         settings[setting] = _opened(runtime / fifo, how)
-    with contextlib.suppress(ConfigError):  # nobody has to watch
+    with contextlib.suppress(ConfigError):  # nobody has to watch, and the meter has nothing to tell
         settings["status"] = _opened(runtime / f"{name}-status", BOTH)
     if name == "gate":
         settings["notify"] = _notify_socket()

@@ -1,6 +1,6 @@
 """The meter, a helper beside the three: asks the kernel what the uplink sent, and tells the gate. It decides nothing.
 
-    python -m wakeword.meter SETTINGS_JSON        settings.MeterSettings; no unit starts it yet
+    python -m wakeword.meter SETTINGS_JSON        settings.MeterSettings; systemd/wakeword-meter.service
 
 Two counts. TCP payload, without what was sent twice: the kernel's own figures of every connection, the living ones and
 those that just ended (sock_diag, with which `ss` looks too), of one control group or of the whole network namespace.
@@ -10,9 +10,13 @@ And IP packets:
           needs CAP_NET_ADMIN
     bpf   systemd's IPAccounting= of the uplink's unit; needs no rights
 
+Whose a connection was is not told at its end. Of one control group those are counted, to their end, that were seen
+alive, at one of two looks a second; one that was shorter is in the packets alone.
+
 A connection that nobody counted is not passed over: when the kernel says that notices were lost, the meter ends, and
 the gate writes that down. It is the maker's code as much as the gate is: it stands against faults of gate and uplink,
-not against a maker who lies. Exit codes: 0 the gate has ended, 1 notices were lost, 2 nothing can be counted here.
+not against a maker who lies. It ends with the gate, and not when it is told to: before, its end would be a fault there.
+Exit codes: 0 the gate has ended, 1 notices were lost, 2 nothing can be counted here.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import errno
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -34,8 +39,9 @@ from wakeword.messages import write_message
 from wakeword.notices import Count
 from wakeword.settings import MeterSettings, meter_from_json
 
-SOON_S, SELDOM_S = 1.0, 30.0  # between two looks: while something happens, and while nothing does
-STEADY = 3  # looks without a change, after which they become seldom
+LOOK_S = 0.5  # between two looks at connections
+SOON_S, SELDOM_S = 1.0, 30.0  # between two messages: while something is sent, and while nothing is
+STEADY = 3  # messages without a change, after which they become seldom
 COUNTERS = ("uplink_out", "uplink_in")
 CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 
@@ -109,12 +115,13 @@ class Connections:
 
     def _counted(self, body: bytes) -> dict[bytes, int]:
         """{cookie: payload} of one connection, {} of one that is not ours or never was connected."""
-        attributes = dict(_attributes(body[MESSAGE_BYTES:]))
+        attributes, cookie = dict(_attributes(body[MESSAGE_BYTES:])), body[COOKIE_AT : COOKIE_AT + 8]
         info, group = attributes.get(INFO, b""), attributes.get(CGROUP_ID, b"")
-        if len(info) < SENT_AT + 16 or (self._cgroup is not None and int.from_bytes(group, "little") != self._cgroup):
+        ours = self._cgroup is None or cookie in self._living or int.from_bytes(group, "little") == self._cgroup
+        if not ours or len(info) < SENT_AT + 16:
             return {}
         sent, again = struct.unpack_from("=2Q", info, SENT_AT)
-        return {body[COOKIE_AT : COOKIE_AT + 8]: sent - again}
+        return {cookie: sent - again}
 
 
 def _diag(groups: int) -> socket.socket:
@@ -193,18 +200,23 @@ class Meter:
         self._begin("")
         self._last, self._steady = (0, 0, 0), 0
         self._gone.register(settings.to_gate, 0)  # POLLERR: the gate has closed its end
-        self._gone.register(self._connections.notices, select.POLLIN)
 
     def run(self) -> None:
         """Until the gate ends; raises `NoticesLostError` or `ConfigError` when it can count no longer."""
         while True:
             self.tell()
-            ready = dict(self._gone.poll(1_000 * (SOON_S if self._steady < STEADY else SELDOM_S)))
-            if self._settings.to_gate in ready:
+            if self._gate_ends():
                 return
-            if ready:
-                time.sleep(SOON_S)  # what ends together is counted together
-                self._steady = 0
+
+    def _gate_ends(self) -> bool:
+        """Wait until the next message is due; sooner when something is sent after a time when nothing was."""
+        due_s = time.monotonic() + (SOON_S if self._steady < STEADY else SELDOM_S)
+        while (left_s := due_s - time.monotonic()) > 0:
+            if self._gone.poll(1_000 * min(left_s, LOOK_S)):
+                return True
+            if self._connections.payload_bytes() != self._last[2] and self._steady:
+                return False
+        return False
 
     def close(self) -> None:
         """Count no longer."""
@@ -236,6 +248,7 @@ def main(arguments: list[str]) -> int:
     except (TypeError, ValueError, KeyError) as error:
         print(f"wakeword meter: one argument, the settings as JSON: {error}", file=sys.stderr)
         return USAGE
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         Meter(settings).run()
     except BrokenPipeError:

@@ -2,10 +2,11 @@
 
     python -m wakeword.prepare [--config FILE]        (systemd/wakeword-prepare.service; without rights)
 
-Into /run/wakeword/settings ($WAKEWORD_RUNTIME): `listen.json`, `gate.json`, `uplink.json`, which `wakeword.join` reads,
-and `narrow`: which addresses the uplink may reach and which sound devices listen may open, one a line, which
-`wakeword-narrow` hands to systemd. What systemd said of how the start before ended (`ended`, by `wakeword-before`)
-becomes the gate's `cause` records. A wrong configuration ends here, with exit code 2, before anything is started.
+Into /run/wakeword/settings ($WAKEWORD_RUNTIME): `listen.json`, `gate.json`, `uplink.json`, `meter.json` where one is
+wanted, which `wakeword.join` reads; and `narrow`: which addresses the uplink may reach and which sound devices listen
+may open, one a line, which `wakeword-narrow` hands to systemd. What systemd said of how the start before ended
+(`ended`, by `wakeword-before`) becomes the gate's `cause` records. A wrong configuration ends here, with exit code 2,
+before anything is started.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from wakeword.config import Config
 from wakeword.errors import WakewordError
 from wakeword.join import RUNTIME
 from wakeword.plan import make_plan
-from wakeword.settings import to_json
+from wakeword.settings import MeterSettings, to_json
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 CARDS = Path("/proc/asound")
+HELPERS = ("meter",)
+_NONE = -1  # descriptors are for `wakeword.join` to fill in
 _HOW = {
     "exit-code": "exit", "signal": "signal", "core-dump": "signal", "oom-kill": "signal", "watchdog": "watchdog",
     "timeout": "late",
@@ -39,11 +42,16 @@ def prepare(loaded: Config, runtime: Path) -> None:
     """Write the settings; raises `WakewordError` when nothing should be started with them."""
     plan = make_plan(loaded)
     ended = tuple(causes(_text(runtime / "ended")))
+    meter = "bpf" if loaded.evidence.meter else "own"
     parts = {
         "listen": to_json(plan.listen),
-        "gate": to_json(replace(plan.gate, ended=ended)),
+        "gate": to_json(replace(plan.gate, ended=ended, meter=meter)),
         "uplink": to_json(plan.uplink),
     }
+    if loaded.evidence.meter:
+        parts["meter"] = to_json(MeterSettings(_NONE, meter))
+    for name in HELPERS:  # their units start where there is a file
+        (runtime / "settings" / f"{name}.json").unlink(missing_ok=True)
     for name, text in parts.items():
         _write(runtime / "settings" / f"{name}.json", text + "\n")
     narrow = [f"address {each}" for each in addresses(loaded, _text(RESOLV_CONF))]
@@ -122,7 +130,7 @@ def _write(path: Path, text: str) -> None:
     """Whole or not at all: a process that starts meanwhile must not read half of it."""
     new = path.with_name(f".{path.name}")
     new.write_text(text, encoding="utf-8")
-    new.chmod(0o644)  # four users read them; there is no secret in them
+    new.chmod(0o644)  # users of their own read them; there is no secret in them
     new.replace(path)
 
 

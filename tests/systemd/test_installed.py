@@ -15,6 +15,7 @@ from wakeword.forbidden import ACTS
 IP_AND_TCP_BYTES = 52  # of headers in a packet: 20, 20, and 12 for time stamps; what TCP negotiates at first is 8 more
 NEGOTIATED_BYTES = 8
 AGAIN_SHARE, AGAIN_BYTES = 0.05, 8_192  # what TCP may have sent twice: a busy machine answers late
+LATE_BYTES = 200  # of packets at a connection's end, after the count
 HEADERS_SHARE, HEADERS_BYTES = 0.04, 8_192  # beside the audio: of its length, and a session's first messages
 
 # Takes a process's place in its own unit: what do systemd's walls refuse, and what systemd's and the process's own?
@@ -87,15 +88,15 @@ def test_each_process_is_ready_when_it_has_tried_its_walls(running: House) -> No
 
 def test_a_wake_word_wakes_it_and_the_kernels_count_agrees_with_the_log(running: House) -> None:
     """Nothing goes out before the wake; after it, what the log says, and what packets cost."""
-    known, arrived, own = len(running.records("close")), len(running.sessions()), running.records("kcount")[-1]["uq_b"]
+    known, arrived, own = len(running.records("close")), len(running.sessions()), running.counts("own")[-1]["uq_b"]
     bytes_before, packets_before = running.counted("uplink"), running.counted("uplink", "EgressPackets")
     for _ in running.speak():
         sent = running.counted("uplink")
         assert sent == bytes_before or len(running.records("open")) > known
     (closed,) = running.closed(known + 1)[known:]
     running.bed.until(lambda: len(running.sessions()) == arrived + 1, "the session arrives")
-    running.bed.until(lambda: running.records("kcount")[-1]["uq_b"] > own, "the uplink's own count is in the log")
-    payload = running.records("kcount")[-1]["uq_b"] - own
+    running.bed.until(lambda: running.counts("own")[-1]["uq_b"] > own, "the uplink's own count is in the log")
+    payload = running.counts("own")[-1]["uq_b"] - own
     packets = running.counted("uplink", "EgressPackets") - packets_before
     again = running.counted("uplink") - bytes_before - IP_AND_TCP_BYTES * packets - NEGOTIATED_BYTES - payload
 
@@ -105,6 +106,39 @@ def test_a_wake_word_wakes_it_and_the_kernels_count_agrees_with_the_log(running:
     assert (running.counted("listen"), running.counted("gate")) == (0, 0)
     told = f"{closed['bytes']} bytes of audio, {payload} of TCP payload in the log; systemd counted"
     print(f"\n{told} {running.counted('uplink') - bytes_before} in {packets} packets: {again} were sent twice")
+
+
+def test_the_log_has_the_kernels_count_beside_the_uplinks_own(running: House) -> None:
+    """The meter's unit: payload by sock_diag equal to the byte, packets as systemd counts them."""
+    running.stop()
+    running.start()
+    assert (running.records("meter")[-1]["src"], running.records("meter")[-1]["eg"]) == ("bpf", True)
+    running.bed.until(lambda: running.counts("bpf"), "the meter's first count is in the log")
+    first, own = running.counts("bpf")[-1], running.counts("own")[-1]["uq_b"]
+    running.wake()
+    running.bed.until(lambda: running.counts("bpf")[-1]["uq_b"] > first["uq_b"], "its count after the session")
+    counted = running.counts("bpf")[-1]
+    assert (counted["gen"], counted["uq_b"]) == (first["gen"], first["uq_b"] + running.counts("own")[-1]["uq_b"] - own)
+    assert 0 <= running.counted("uplink") - counted["eg_b"] <= LATE_BYTES
+    assert running.bed.show("wakeword-meter", "IPEgressBytes") == "0"
+    print(f"\n{counted['uq_b']} of payload in {counted['eg_b']} of packets, in the log and by the kernel")
+    running.stop()
+    assert [record for record in running.records("fault") if record["code"] == "meter"] == []
+    running.verified()
+
+
+def test_a_meter_that_is_killed_is_named_and_closes_nothing(running: House) -> None:
+    faults, pids = len(running.records("fault")), [running.pid(name) for name in PROCESSES]
+    running.bed.run("systemctl", "kill", "--signal=KILL", "wakeword-meter")
+    running.bed.until(lambda: len(running.records("fault")) > faults, "the log names it")
+    told = running.records("fault")[faults]
+    assert (told["code"], told["latch"]) == ("meter", False)
+    assert running.wake()["why"] == "end"
+    assert [running.pid(name) for name in PROCESSES] == pids
+    running.bed.run("systemctl", "kill", "--signal=KILL", "wakeword-gate")
+    running.bed.until(lambda: running.pid("gate") not in (0, pids[1]) and running.active(), "a new start")
+    running.bed.until(lambda: running.pid("meter"), "it is back with the next start")
+    running.stop()
 
 
 @pytest.mark.parametrize("walls", ["systemd", "own"])

@@ -200,4 +200,9 @@ def troubles(home: House) -> list[dict[str, Any]]:
 
 def settled(home: House) -> None:
     """Wait until the uplink has given up what it could not send."""
-    home.bed.until(lambda: home.records("kcount", "close")[-1]["k"] == "kcount", "the uplink's count is in the log")
+    own = ("own", None)  # not the meter's counts; a close has no source
+
+    def counted() -> bool:
+        return bool([each for each in home.records("kcount", "close") if each.get("src") in own][-1]["k"] == "kcount")
+
+    home.bed.until(counted, "the uplink's count is in the log")
