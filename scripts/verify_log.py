@@ -435,7 +435,7 @@ def cosigned(text, signatures, services):
         for service, key in services:
             if name == service and len(raw) == 76 and raw[:4] == key_id(name, key, 4):
                 time = int.from_bytes(raw[4:12], "big")
-                if signed_by(key, raw[12:], "cosignature/v1\ntime %d\n%s" % (time, text)):
+                if time <= MAX and signed_by(key, raw[12:], "cosignature/v1\ntime %d\n%s" % (time, text)):
                     yield time
 def anchors(log, checkpoints, certificates, services):
     """I20: (sizes that matched, times of cosignatures on these, [why others were ignored])"""
@@ -456,7 +456,7 @@ def anchors(log, checkpoints, certificates, services):
     return matched, newest, ignored
 def vkey(given, of="device"):
     """(name, 32 bytes) of NAME+ID+BASE64, or of the file that has it; of a device or a service."""
-    text = (Path(given).read_text("utf-8") if len(given) < 200 and Path(given).exists() else given).strip()
+    text = (Path(given).read_text("utf-8-sig") if len(given) < 200 and Path(given).exists() else given).strip(" \t\n\v\f\r")
     kind, names = {"device": (1, "[a-z0-9./-]{1,128}/device"), "service": (4, "[!-*,-~]+")}[of]
     name, identity, material = (text.split("+", 2) + ["", ""])[:3]
     raw = unb64(material, 33)
@@ -494,7 +494,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:
-        receipts = Path(given.receipts).read_text("utf-8") if given.receipts else ""
+        receipts = Path(given.receipts).read_text("utf-8-sig") if given.receipts else ""
         key, services = vkey(given.key), [vkey(one, "service") for one in given.witness]
         result = check(given.directory, key, receipts, services, given.all, given.redacted)
         exit_code = 0 if result["holds"] else 1

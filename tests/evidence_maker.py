@@ -636,11 +636,15 @@ def witness_key(writer: Writer) -> str:
     return note.Key(writer.witness.name, writer.witness.key.public, note.COSIGNATURE).vkey()
 
 
+TIMES_S = [1_767_300_000, 1_767_300_000, 1_767_400_000, 0, 1, MAX_WHOLE, MAX_WHOLE + 1, 2**64 - 1]
+NOTE_LINES = ["", " ", "x", "0", "— ", "— a", "—  AAAA", "— a AAAA", "— a AA=", "— é AAAA", "wakegate-key/v1"]
+
+
 def _receipts(random: Random, writer: Writer) -> str:
     """Some checkpoints that others kept, some cosigned; sometimes with rubbish between."""
     kept: list[str] = []
     for text in random.sample(writer.notes, min(len(writer.notes), random.randrange(4))):
-        kept.append(cosigned(text, writer.witness, 1_767_300_000) if random.random() < 0.5 else text)
+        kept.append(cosigned(text, writer.witness, random.choice(TIMES_S)) if random.random() < 0.5 else text)
     kept += random.sample(writer.certificates, random.randrange(min(3, len(writer.certificates) + 1)))
     if random.random() < 0.15:
         text = note.checkpoint_text(writer.origin, random.randrange(40), bytes(32))
@@ -648,7 +652,23 @@ def _receipts(random: Random, writer: Writer) -> str:
         forged = note.note(text, thief.name, thief.sign(text))
         kept.append(random.choice([forged, "hello\n", "a\n01\nb\n\n— c d\n", text]))
     random.shuffle(kept)
-    return "\n".join(kept)
+    text = "\n".join(kept)
+    return _notes_spoilt(random, text) if random.random() < 0.3 else text
+
+
+def _notes_spoilt(random: Random, text: str) -> str:
+    """Lines put in, left out, swapped or changed: no note more than there was, and perhaps fewer."""
+    lines = text.split("\n")
+    for _ in range(random.choice([1, 1, 2, 4])):
+        at, other = random.randrange(len(lines)), random.randrange(len(lines))
+        line, place = lines[at], random.randrange(len(lines[at]) + 1)
+        changed = random.choice([
+            line + random.choice("\r =\x0b\x85\ufeff\u2028"), line.replace(" ", "  ", 1), "0" + line, lines[other],
+            line[:place] + random.choice("Az09+/=- —") + line[place + 1 :],
+        ])  # fmt: skip
+        lines[at : at + 1] = random.choice([[changed], [changed], [line, random.choice(NOTE_LINES)], []])
+        lines = lines or [""]
+    return "\n".join(lines)
 
 
 def _rewritten(random: Random, planned: list[Planned], writer: Writer, case: Case) -> str:

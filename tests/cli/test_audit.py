@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,18 @@ def test_receipts_can_be_a_folder(log: Path, capsys: pytest.CaptureFixture[str])
     shutil.move(log.parent / "receipt", log.parent / "receipts/1")
     assert main(["audit", "verify", str(log), "--receipts", str(log.parent / "receipts")]) == 0
     assert "receipts matched: 1 of 1" in capsys.readouterr().out
+
+
+def test_receipts_may_have_been_saved_elsewhere(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other systems put a byte order mark before a text and end its lines with CR LF; both scripts pass that over."""
+    receipt, key = log.parent / "receipt", str(log / "device.vkey")
+    receipt.write_bytes(b"\xef\xbb\xbf" + receipt.read_bytes().replace(b"\n", b"\r\n"))
+    assert main(["audit", "verify", str(log), "--key", key, "--receipts", str(receipt)]) == 0
+    assert "receipts matched: 1 of 1" in capsys.readouterr().out
+    script = Path(__file__).parents[2] / "scripts/verify_log.py"
+    ask = [sys.executable, str(script), str(log), "--key", key, "--receipts", str(receipt), "--json"]
+    told = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
+    assert (told["receipts"], told["receipts_matched"]) == (1, 1)
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,16 +12,18 @@ from random import Random
 
 import pytest
 from browser import Chromium
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence_maker import FORGERIES, LIES, Case, Writer, draw, plan, signer
 from evidence_room import HandClock, Room
 from verifiers import PAGE, VERIFY_LOG, Answer, common, one_file, package, page
 
-from wakeword.evidence.note import Key, NoteError
+from wakeword.evidence.note import Key, NoteError, Signer
 
 VECTORS = Path(__file__).parents[1] / "evidence_vectors"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
 KEYS = json.loads((VECTORS / "keys.json").read_text())
 DRAWN = 150
+WHITE = " \t\n\v\f\r"
 
 
 def vector(name: str, *, every: bool) -> Case:
@@ -59,13 +61,29 @@ def test_a_key_that_is_not_as_it_must_be_is_refused_by_all_three(chromium: Chrom
         ask = "async ([key, whose]) => { try { await { device: deviceKey, service: serviceKey }[whose](key); }"
         ask += " catch (error) { return error.message; } return ''; }"
         from_page = {what: opened.run(ask, [key, whose]) for what, key in refused.items()}
-        assert opened.run(ask, [KEYS[f"{whose}_vkey"], whose]) == ""
+        assert opened.run(ask, [WHITE + KEYS[f"{whose}_vkey"] + WHITE, whose]) == ""
+    accepted = Key.from_vkey(WHITE + KEYS[f"{whose}_vkey"] + WHITE)
+    assert VERIFY_LOG.vkey(WHITE + KEYS[f"{whose}_vkey"] + WHITE, whose) == (accepted.name, accepted.public)
     for what, key in refused.items():
         with pytest.raises(NoteError):
             {"device": Key.of_device, "service": Key.of_service}[whose](key)
         with pytest.raises(ValueError, match="public key"):
             VERIFY_LOG.vkey(key, whose)
         assert from_page[what].startswith("This"), what
+
+
+@pytest.mark.parametrize(
+    ("times", "newest"), [([0], 0), ([0, 1], 1), ([2**53 - 1, 2], 2**53 - 1), ([2**53], None), ([7, 2**64 - 1], 7)]
+)
+def test_what_time_a_service_signed_at_is_told_alike(chromium: Chromium, times: list[int], newest: int | None) -> None:
+    """Beyond 2^53 - 1 it is no time, and such a signature none."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(KEYS["TEST_ONLY_service_seed_hex"]))
+    service = Signer(KEYS["service_name"], private)
+    text = "\n".join((VECTORS / "good/checkpoint").read_text().split("\n")[:3]) + "\n"
+    case = vector("good", every=False)
+    case.receipts = text + "\n" + "\n".join(service.cosign(text, time_s) for time_s in times) + "\n"
+    for answer in answers(chromium, [case])[0]:
+        assert (answer["newest_receipt_s"], answer["receipts_matched"]) == (newest, int(newest is not None))
 
 
 def test_on_drawn_logs_all_three_say_the_same(chromium: Chromium) -> None:

@@ -86,6 +86,20 @@ def test_what_only_checkpoints_show_is_counted(chromium: Chromium, tmp_path: Pat
         assert said in opened.text("#violated")
 
 
+def test_receipts_may_have_been_saved_elsewhere(chromium: Chromium, tmp_path: Path) -> None:
+    """With a byte order mark and CR LF; beside a picture, which is no text."""
+    text = (VECTORS / "good/receipts.txt").read_bytes()
+    receipts, picture = tmp_path / "receipts.txt", tmp_path / "picture.png"
+    receipts.write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    picture.write_bytes(b"\x89PNG\r\n\n\xe2\x80\x94 \xff")
+    with chromium.open(PAGE) as opened:
+        files = [*vector(tmp_path, "good"), receipts, picture]
+        assert check(opened, files, KEYS["device_vkey"]).startswith("Holds")
+        assert "kept elsewhere lie on this log" in opened.text("#proven")
+        assert "1 file of receipts, 1 other file not needed" in opened.text("#taken")
+        assert not opened.errors
+
+
 def test_what_is_incomplete_is_said(chromium: Chromium, tmp_path: Path) -> None:
     key = tmp_path / "device.vkey"
     key.write_text(KEYS["device_vkey"])

@@ -406,6 +406,8 @@ def refused(seed: str, service: str) -> dict[str, dict[str, str]]:
             "the ID of another name": right.replace("wakeword/0c", "wakeword/0d", 1),
             "the ID in capital letters": right.replace(identity, identity.upper(), 1),
             "white space within": right[:-8] + " " + right[-8:],
+            "a space before that some take for white": "\u00a0" + right,
+            "a byte behind that some take for white": right + "\x1c",
             "31 bytes": Key(device, public[:-1]).vkey(),
         },
         "refused_service_vkeys": {

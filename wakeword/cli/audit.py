@@ -272,12 +272,12 @@ def _key(given: str, read: Callable[[str], note.Key]) -> note.Key:
 
 def _receipts(path: Path) -> str:
     files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
-    return "\n".join(_read(file) for file in files)
+    return "\n\n".join(_read(file) for file in files)
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
@@ -300,7 +300,7 @@ def _as_text(result: Result) -> str:
     verdict = (
         f"FAILED: {_many(len(result.findings), 'finding')}" if result.findings else "PASSED: invariants I1 to I20 hold"
     )
-    newest = report.moment(result.newest_receipt_s) if result.newest_receipt_s else "none"
+    newest = "none" if result.newest_receipt_s is None else report.moment(result.newest_receipt_s)
     lines += [f"{verdict}; {result.signatures_checked} signatures checked, every root recomputed"]
     if result.open_tail_bytes:
         lines += ["not restarted: the newest bytes are not sealed, so they are not evidence"]

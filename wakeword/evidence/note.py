@@ -22,8 +22,11 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from wakeword.evidence.record import MAX_WHOLE
+
 ED25519, COSIGNATURE = 0x01, 0x04  # type bytes of a key
 SIGNATURE_LINE = "— "  # em dash, space
+WHITE = " \t\n\v\f\r"  # around a key: what every language takes for white space, and no more
 CERTIFICATE_HEAD = "wakegate-key/v1\n"
 CERTIFIED = ("e", "n", "prev", "boot", "pub")  # fields of a key record that its certificate covers
 _FIELD_PRIME = 2**255 - 19
@@ -96,7 +99,7 @@ class Key:
     @classmethod
     def from_vkey(cls, line: str) -> Key:
         """The inverse of `vkey`; raises `NoteError` when the parts do not fit each other."""
-        name, _, rest = line.strip().partition("+")
+        name, _, rest = line.strip(WHITE).partition("+")
         identity, _, material = rest.partition("+")
         raw = decode64(material)
         if not name or len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE):
@@ -134,6 +137,8 @@ class Key:
         if len(signature) != 76 or signature[:4] != identity:
             return None
         time_s = int.from_bytes(signature[4:12], "big")
+        if time_s > MAX_WHOLE:
+            return None  # no reader of JSON could say it exactly
         signed = f"cosignature/v1\ntime {time_s}\n{text}"
         return time_s if verified(self.public, signature[12:], signed.encode()) else None
 

@@ -346,4 +346,5 @@ class _Walk:
         else:
             result.receipts_matched += 1
             result.newest_receipt_size = max(result.newest_receipt_size, size)
-            result.newest_receipt_s = max([*dated, result.newest_receipt_s or 0]) or None
+            known = [] if result.newest_receipt_s is None else [result.newest_receipt_s]
+            result.newest_receipt_s = max([*dated, *known], default=None)
