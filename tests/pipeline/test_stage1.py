@@ -139,8 +139,8 @@ def with_heads(words: list[model.Model], heads: dict[str, np.ndarray], monkeypat
         def __init__(self, graph: bytes, head: np.ndarray) -> None:
             self._session, self._head = model.open_session(graph), head
 
-        def get_inputs(self) -> object:
-            return self._session.get_inputs()
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._session, name)
 
         def run(self, outputs: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
             return [self._head] if outputs == ["head"] else self._session.run(outputs, feeds)

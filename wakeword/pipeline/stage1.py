@@ -90,9 +90,6 @@ class _Trunk:
     def __init__(self, models: list[Model]) -> None:
         self.words = [model.word for model in models]
         self._session: Any = open_session(models[0].stage1_bytes)  # onnxruntime has no type information
-        self._states = [entry.name for entry in self._session.get_inputs()][1:]
-        self._shapes = [entry.shape for entry in self._session.get_inputs()][1:]
-        self._outputs = ["trunk", *(f"{name}_next" for name in self._states)]
         heads = [self._head(model, number) for number, model in enumerate(models)]
         longest = max(rows.shape[1] for rows in heads)
         rows = np.concatenate([np.pad(rows, ((0, 0), (longest - rows.shape[1], 0))) for rows in heads])
@@ -102,38 +99,78 @@ class _Trunk:
         alone = np.bincount(word)[word] == 1  # the one unit of a head is the score
         self._least = np.where(alone, -np.inf, 0).astype(np.float32)
         self._before = (longest - 2) // WIDTH - 1  # earlier steps that a score needs
-        self.reset()
+        self._begin()
 
     def _head(self, model: Model, number: int) -> Float32:
         """(units, taps * 48 + 2): weights from the oldest step to the newest, a bias, the unit's weight in the sum."""
         session = self._session if number == 0 else open_session(model.stage1_bytes)
-        head = np.asarray(session.run(["head"], self._zero_feeds())[0], np.float32)
+        zeros = {entry.name: np.zeros(entry.shape, np.float32) for entry in session.get_inputs()}
+        head = np.asarray(session.run(["head"], zeros)[0], np.float32)
         rows = np.append(head, np.float32(1))[None] if head.ndim == 1 else head
         if rows.ndim != 2 or not rows.size or rows.shape[1] < WIDTH + 2 or rows.shape[1] % WIDTH != 2:
             where = str(model.folder / "stage1.onnx")
             raise ModelError(f"a head of shape {head.shape}: not a multiple of {WIDTH} and a bias", where=where)
         return rows
 
-    def _zero_feeds(self) -> dict[str, Float32]:
-        states = {name: np.zeros(shape, np.float32) for name, shape in zip(self._states, self._shapes, strict=True)}
-        return {"log_mel": np.zeros((1, 8, 40), np.float32), **states}
+    def _begin(self) -> None:
+        self._stream = _Stream(self._session)
+        self._said = np.zeros((self._before, WIDTH), np.float32)
 
     def reset(self) -> None:
-        self._feeds = self._zero_feeds()
+        self._stream.reset()
         self._said = np.zeros((self._before, WIDTH), np.float32)
 
     def twin(self) -> _Trunk:
         other = copy.copy(self)
-        other.reset()
+        other._begin()
         return other
 
     def push(self, samples: Int16) -> Float32:
-        self._feeds["log_mel"] = log_mel(samples)[None]  # (1, 8, 40)
-        trunk, *states = self._session.run(self._outputs, self._feeds)
-        self._feeds.update(zip(self._states, states, strict=True))
-        said = np.concatenate([self._said, trunk[0]]) if self._before else trunk[0]
+        trunk = self._stream.push(log_mel(samples))
+        said = np.concatenate([self._said, trunk]) if self._before else trunk
         self._said = said[STEPS_PER_UNIT:]
         windows = said if not self._before else sliding_window_view(said, (self._before + 1, WIDTH))
         units = np.maximum(windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias, self._least)
         logits: Float32 = units @ self._sum
         return logits
+
+
+class _Stream:
+    """One stream's states, in two sets of buffers: what the network writes into one, it reads from it next time.
+
+    They are bound once. Handing arrays over at each call would cost a quarter of the network itself.
+    """
+
+    def __init__(self, session: Any) -> None:  # onnxruntime's, which has no type information
+        from onnxruntime import OrtValue
+
+        def zeros(entry: Any) -> tuple[Float32, Any]:
+            array = np.zeros(entry.shape, np.float32)
+            return array, OrtValue.ortvalue_from_numpy(array)  # on the array's own memory
+
+        frames, *states = session.get_inputs()
+        trunk = next(entry for entry in session.get_outputs() if entry.name == "trunk")
+        (self._frames, into), (said, out) = zeros(frames), zeros(trunk)
+        sets = [{state.name: zeros(state) for state in states} for _ in range(2)]
+        self._session = session
+        self._trunk: Float32 = said[0]
+        self._states, self._next_states = ([array for array, _ in one.values()] for one in sets)
+        self._now, self._next = session.io_binding(), session.io_binding()
+        for binding, read, write in ((self._now, *sets), (self._next, *reversed(sets))):
+            binding.bind_ortvalue_input(frames.name, into)
+            binding.bind_ortvalue_output("trunk", out)
+            for state in states:
+                binding.bind_ortvalue_input(state.name, read[state.name][1])
+                binding.bind_ortvalue_output(f"{state.name}_next", write[state.name][1])
+
+    def reset(self) -> None:
+        for array in self._states:
+            array.fill(0)
+
+    def push(self, frames: Float32) -> Float32:
+        """(8, 40) -> (2, 48), good until the next call."""
+        self._frames[0] = frames
+        self._session.run_with_iobinding(self._now)
+        self._now, self._next = self._next, self._now
+        self._states, self._next_states = self._next_states, self._states
+        return self._trunk
