@@ -6,7 +6,6 @@ A room is made of the demo's recording: one voice that says "jarvis", again and 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -55,10 +54,13 @@ def written(path: Path, *sounds: Int16) -> Path:
 
 @contextmanager
 def studio(folder: Path, *options: str) -> Iterator[str]:
-    """`wakeword studio` on this folder; its address. Ends as with Ctrl-C, and is seen to end well."""
+    """`wakeword studio` on this folder; its address. Ends as with Ctrl-C, and is seen to end well.
+
+    A warning is an error in the studio itself; not in a training, whose libraries warn of their own libraries.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "wakeword", "studio", "--json", "--folder", str(folder), *options],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": "error"},
+        [sys.executable, "-W", "error", "-m", "wakeword", "studio", "--json", "--folder", str(folder), *options],
+        stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout
     try:
