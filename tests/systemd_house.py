@@ -71,7 +71,12 @@ def wheels() -> Path | None:
     version = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--only-binary=:all:"]
     command += ["--python-version", version, "--dest", str(folder), "--constraint", str(REPOSITORY / "constraints.txt")]
-    command += [*asked["project"]["dependencies"], *asked["build-system"]["requires"]]
+    project = asked["project"]
+    command += [
+        *project["dependencies"],
+        *project["optional-dependencies"]["status"],
+        *asked["build-system"]["requires"],
+    ]
     fetched = subprocess.run(command, check=False, capture_output=True, text=True)
     if fetched.returncode != 0:
         print(fetched.stderr, file=sys.stderr)
@@ -105,7 +110,7 @@ class House:
             for key, value in settings.items():
                 text = re.sub(rf"^  {key}: .*\n", "", text, flags=re.MULTILINE)
                 line = f"{section}:\n  {key}: {json.dumps(value)}\n"
-                text = text.replace(f"{section}:\n", line) if f"{section}:\n" in text else text + line
+                text = text.replace(f"\n{section}:\n", f"\n{line}") if f"\n{section}:\n" in text else text + line
         path = self.bed.root / "etc/wakeword/config.yaml"
         changed = path.read_text() != text
         path.write_text(text)

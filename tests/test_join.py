@@ -15,6 +15,7 @@ import pytest
 from wakeword import join
 from wakeword.errors import ConfigError
 
+FOUR = (*join.WATCHED, "meter")
 FIFOS = sorted({fifo for ends in join.ENDS.values() for _, fifo, _ in ends})
 
 
@@ -22,7 +23,7 @@ FIFOS = sorted({fifo for ends in join.ENDS.values() for _, fifo, _ in ends})
 def runtime(tmp_path: Path) -> Path:
     """What `wakeword.prepare` leaves."""
     (tmp_path / "settings").mkdir()
-    for name in join.ENDS:
+    for name in FOUR:
         (tmp_path / "settings" / f"{name}.json").write_text(json.dumps({"status": None, "name": name}))
     for fifo in FIFOS:
         os.mkfifo(tmp_path / fifo)
@@ -47,6 +48,13 @@ def joined(runtime: Path, *names: str) -> dict[str, dict[str, int]]:
 def close(settings: dict[str, int], name: str) -> None:
     for setting, _, _ in join.ENDS[name]:
         os.close(settings[setting])
+
+
+def readable(descriptor: int) -> bool:
+    """Is there something to read now?"""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def at_end(descriptor: int) -> bool:
@@ -84,7 +92,7 @@ def test_started_in_any_order_all_are_joined(runtime: Path, order: tuple[str, ..
 def test_the_end_of_one_is_noticed_by_its_neighbours_alone(
     runtime: Path, ends: str, noticed: set[tuple[str, str]]
 ) -> None:
-    found = joined(runtime, *join.ENDS)
+    found = joined(runtime, *FOUR)
     close(found.pop(ends), ends)
     readers = [(name, setting) for name in found for setting, _, how in join.ENDS[name] if how == join.READ]
     assert {(name, setting) for name, setting in readers if at_end(found[name][setting])} == noticed
@@ -110,12 +118,31 @@ def test_what_prepare_did_not_leave_is_named(tmp_path: Path) -> None:
         join.joined("gate", tmp_path, None)
 
 
-def test_a_status_fifo_is_used_where_there_is_one(runtime: Path) -> None:
-    os.mkfifo(runtime / "uplink-status")
+def test_status_hears_the_three_and_may_ask_listen_and_may_start_again_alone(runtime: Path) -> None:
+    (runtime / "settings" / "status.json").write_text("{}")
+    for each in join.WATCHED:
+        os.mkfifo(runtime / f"{each}-status")
+    three = joined(runtime, *join.WATCHED)
+    os.write(three["gate"]["status"], b"before\n")  # the status process is still to start
+    for expected in (b"before\nlines\n", b"lines\n"):
+        status = join.joined("status", runtime, None)
+        os.write(three["uplink"]["status"], b"lines\n")
+        os.write(status["to_listen"], b"a hold")
+        assert b"".join(os.read(end, 100) for end in status["inputs"] if readable(end)) == expected
+        assert os.read(three["listen"]["from_status"], 100) == b"a hold"
+        for end in (*status["inputs"], status["to_listen"]):
+            os.close(end)
+        assert not readable(three["listen"]["from_status"])
+    for name, settings in three.items():
+        close(settings, name)
+        os.close(settings["status"])
+    os.close(three["listen"]["from_status"])
+
+
+def test_without_a_status_process_no_lines_are_left_lying(runtime: Path) -> None:
     uplink = join.joined("uplink", runtime, None)
-    os.write(uplink["status"], b"{}\n")  # nobody reads yet, and nobody is held up
+    assert uplink["status"] is None
     close(uplink, "uplink")
-    os.close(uplink["status"])
 
 
 @pytest.mark.parametrize(("content", "taken"), [("token", True), ("", False), (None, False)])
@@ -146,7 +173,7 @@ def test_it_becomes_the_process_with_its_descriptors(runtime: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["status"], ["listen", "gate"]])
+@pytest.mark.parametrize("arguments", [[], ["run"], ["listen", "gate"]])
 def test_another_name_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert join.main(arguments) == 2
     assert "one of: uplink, gate, listen" in capsys.readouterr().err

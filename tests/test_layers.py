@@ -21,8 +21,8 @@ ORDER = [
     "keep", "keeper", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
     "service", "uplink", "meter",
-    "sections", "config", "places", "supervise", "lives", "onlookers", "status", "plan", "join", "prepare",
-    "display", "demo", "eval", "fleet", "bench", "ordeal",
+    "sections", "config", "places", "supervise", "lives", "onlookers", "display", "status", "plan", "join", "prepare",
+    "demo", "eval", "fleet", "bench", "ordeal",
     "train", "versus", "studio", "cli",
 ]  # fmt: skip
 AT_TOP = {"__init__", "__main__"}  # look down, lazily
@@ -40,6 +40,7 @@ RESERVED = {
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "studio", "uplink"},
     "cryptography": {"evidence", "keep"},
     "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
+    "pymicro_features": {"peers"}, "pymicro_wakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service", "studio"}, "pickle": set(),
 }  # fmt: skip
 

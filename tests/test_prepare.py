@@ -9,7 +9,7 @@ import pytest
 
 from wakeword import config, prepare
 from wakeword.config import Config, Source, Uplink
-from wakeword.settings import gate_from_json, listen_from_json, meter_from_json, uplink_from_json
+from wakeword.settings import gate_from_json, listen_from_json, meter_from_json, status_from_json, uplink_from_json
 
 
 def shown(*ends: tuple[str, str, int, int]) -> str:
@@ -108,6 +108,16 @@ def test_without_a_meter_the_uplinks_own_count_is_what_there_is(tmp_path: Path) 
     prepare.prepare(given, tmp_path)
     assert not (tmp_path / "settings" / "meter.json").exists()
     assert gate_from_json((tmp_path / "settings" / "gate.json").read_text()).meter == "own"
+
+
+def test_a_status_process_is_started_where_somebody_is_to_be_told(tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    status = config.Status(events="/run/wakeword-status/events", journal=True)
+    prepare.prepare(Config(uplink=Uplink(url="ws://192.0.2.7/in"), status=status), tmp_path)
+    found = status_from_json((tmp_path / "settings" / "status.json").read_text())
+    assert (found.events, found.metrics, found.journal) == ("/run/wakeword-status/events", "", True)
+    prepare.prepare(Config(uplink=Uplink(url="ws://192.0.2.7/in")), tmp_path)
+    assert not (tmp_path / "settings" / "status.json").exists()
 
 
 def test_a_wrong_configuration_is_told_and_leaves_what_was_there(

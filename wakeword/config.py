@@ -55,7 +55,7 @@ class Word(_Section):
 
     model: str = Field(min_length=1)  # a packaged word or a folder with manifest.yaml
     point: str = Field(default="default", pattern=r"^(strict|default|keen)$|\.ya?ml$")  # or what `wakeword tune` wrote
-    stage1_model: str = Field(default="", pattern=r"^$|^(openwakeword):.+")  # another program's, instead of the model's
+    stage1_model: str = Field(default="", pattern=r"^$|^(openwakeword|microwakeword):.+")  # instead of the model's
     stage1: Score | None = None  # instead of the operating point's threshold
     stage2: Score | None = None
 
@@ -115,6 +115,7 @@ class Status(_Section):
 
     events: str = Field(default="", max_length=107)  # the longest path that a socket can have
     metrics: str = Field(default="", pattern=r"^$|^unix:/.{1,106}$|^(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}$")
+    journal: bool = False
 
 
 class Fleet(_Section):
@@ -257,7 +258,7 @@ def _place(detail: ErrorDetails, origins: Mapping[Key, str]) -> tuple[str, int, 
 
 _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
-    "stage1_model": ("a stage 1 of another program", "openwakeword:/path/of/a/head.onnx"),
+    "stage1_model": ("a stage 1 of another program", "openwakeword:/path/head.onnx or microwakeword:/path/NAME.json"),
     "fleet.url": ("an address for reports", "https://HOST/PATH"),
     "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),

@@ -1,6 +1,6 @@
 """Under systemd: joins one process to its neighbours by FIFOs, and then becomes it.
 
-    python -m wakeword.join listen|gate|uplink|meter    (systemd/*.service; `wakeword run` needs none of this)
+    python -m wakeword.join listen|gate|uplink|meter|status    (systemd/*.service; `wakeword run` needs none of this)
 
 `wakeword.prepare` has left the process's settings and fresh FIFOs in /run/wakeword ($WAKEWORD_RUNTIME). Here they are
 opened, their descriptors written into the settings, and the process is executed with them, exactly as the supervisor
@@ -8,7 +8,9 @@ would start it. All three start at the same time:
 
     listen-gate, gate-uplink,
     meter-gate                   are opened by their writer for writing alone, which waits until its reader is there
-    gate-listen, uplink-gate     are opened by their writer for both, which waits for nobody
+    gate-listen, uplink-gate,
+    …-status, status-listen      are opened by their writer for both, which waits for nobody; and so the status process,
+                                 where there is one, may start again alone
 
 A FIFO that nobody has written to yet is not at its end, so each process notices the end of each neighbour, and no
 other. Credentials (the device key, the service's token) are taken from $CREDENTIALS_DIRECTORY where systemd put some.
@@ -43,7 +45,9 @@ ENDS: dict[str, tuple[tuple[str, str, int], ...]] = {
     ),
     "listen": (("from_gate", "gate-listen", READ), ("to_gate", "listen-gate", WRITE)),
     "meter": (("to_gate", "meter-gate", WRITE),),
+    "status": (("to_listen", "status-listen", BOTH),),
 }  # fmt: skip
+WATCHED = ("listen", "gate", "uplink")  # each has a FIFO of status lines
 CREDENTIALS = {"gate": ("device_key", "device.key"), "uplink": ("token_file", "token")}  # setting, credential
 
 
@@ -56,8 +60,12 @@ def joined(name: str, runtime: Path, credentials: Path | None) -> dict[str, Any]
         raise _missing(path, error) from error
     for setting, fifo, how in ENDS[name]:
         settings[setting] = _opened(runtime / fifo, how)
-    with contextlib.suppress(ConfigError):  # nobody has to watch, and the meter has nothing to tell
+    if name == "status":
+        settings["inputs"] = [_opened(runtime / f"{each}-status", READ) for each in WATCHED]
+    elif name in WATCHED and (runtime / "settings" / "status.json").exists():
         settings["status"] = _opened(runtime / f"{name}-status", BOTH)
+        if name == "listen":
+            settings["from_status"] = _opened(runtime / "status-listen", BOTH)  # so that its end is not noticed
     if name == "gate":
         settings["notify"] = _notify_socket()
     setting, credential = CREDENTIALS.get(name, ("", ""))
@@ -115,9 +123,10 @@ def main(arguments: list[str]) -> int:
     except WakewordError as error:
         print(f"wakeword {name}: {error}", file=sys.stderr)
         return error.exit_code
-    for setting in ("status", "notify", *(end[0] for end in ENDS[name])):
-        if settings.get(setting) is not None:
-            os.set_inheritable(settings[setting], True)
+    ends = [settings.get(setting) for setting in ("status", "notify", "from_status", *(end[0] for end in ENDS[name]))]
+    for descriptor in (*ends, *settings.get("inputs", ())):
+        if descriptor is not None:
+            os.set_inheritable(descriptor, True)
     os.execv(  # noqa: S606  itself, without a shell
         sys.executable, [sys.executable, "-P", "-m", f"wakeword.{name}", json.dumps(settings, sort_keys=True)]
     )

@@ -6,18 +6,33 @@ Neither holds the daemon up: a line that finds no room in the pipe is dropped, a
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from wakeword.config import Config
+from wakeword.errors import ConfigError
 from wakeword.notify import Notifier
+from wakeword.places import absolute
 from wakeword.settings import StatusSettings, to_json
 from wakeword.statusline import MOST_BYTES
 
 Line = dict[str, Any]  # Any: JSON
 ENDS_S = 3.0  # a status process that is stopped or stuck is killed after this
+
+
+def status_settings(loaded: Config) -> StatusSettings:
+    """Which sockets the status process is to open. Raises `ConfigError` when metrics cannot be told."""
+    if loaded.status.metrics and importlib.util.find_spec("prometheus_client") is None:
+        hint = "pip install 'wakeword[status]'"
+        raise ConfigError("metrics need prometheus_client", where="status.metrics", hint=hint)
+    return StatusSettings(
+        events=str(absolute(loaded.status.events) or ""), metrics=loaded.status.metrics, journal=loaded.status.journal
+    )
 
 
 class Onlookers:
@@ -33,7 +48,7 @@ class Onlookers:
         self._heard = -1.0
 
     def __enter__(self) -> Self:
-        if self._settings.events or self._settings.metrics:
+        if self._settings.wanted:
             self._start()
         return self
 
@@ -71,7 +86,7 @@ class Onlookers:
         reader, self._lines = os.pipe()
         self.hold, to_listen = os.pipe()
         os.set_blocking(self._lines, False)
-        settings = StatusSettings((reader,), to_listen, self._settings.events, self._settings.metrics)
+        settings = replace(self._settings, inputs=(reader,), to_listen=to_listen)
         command = [sys.executable, "-P", "-m", "wakeword.status", to_json(settings)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(reader, to_listen), process_group=0

@@ -2,11 +2,11 @@
 
     python -m wakeword.prepare [--config FILE]        (systemd/wakeword-prepare.service; without rights)
 
-Into /run/wakeword/settings ($WAKEWORD_RUNTIME): `listen.json`, `gate.json`, `uplink.json`, `meter.json` where one is
-wanted, which `wakeword.join` reads; and `narrow`: which addresses the uplink may reach and which sound devices listen
-may open, one a line, which `wakeword-narrow` hands to systemd. What systemd said of how the start before ended
-(`ended`, by `wakeword-before`) becomes the gate's `cause` records. A wrong configuration ends here, with exit code 2,
-before anything is started.
+Into /run/wakeword/settings ($WAKEWORD_RUNTIME): `listen.json`, `gate.json`, `uplink.json`, which `wakeword.join`
+reads, `meter.json` and `status.json` where these are wanted; and `narrow`: which addresses the uplink may reach and
+which sound devices listen may open, one a line, which `wakeword-narrow` hands to systemd. What systemd said of how the
+start before ended (`ended`, by `wakeword-before`) becomes the gate's `cause` records. A wrong configuration ends here,
+with exit code 2, before anything is started.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from wakeword import config
 from wakeword.config import Config
 from wakeword.errors import WakewordError
 from wakeword.join import RUNTIME
+from wakeword.onlookers import status_settings
 from wakeword.plan import make_plan
 from wakeword.settings import MeterSettings, to_json
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 CARDS = Path("/proc/asound")
-HELPERS = ("meter",)
+HELPERS = ("meter", "status")
 _NONE = -1  # descriptors are for `wakeword.join` to fill in
 _HOW = {
     "exit-code": "exit", "signal": "signal", "core-dump": "signal", "oom-kill": "signal", "watchdog": "watchdog",
@@ -50,6 +51,8 @@ def prepare(loaded: Config, runtime: Path) -> None:
     }
     if loaded.evidence.meter:
         parts["meter"] = to_json(MeterSettings(_NONE, meter))
+    if (status := status_settings(loaded)).wanted:
+        parts["status"] = to_json(status)
     for name in HELPERS:  # their units start where there is a file
         (runtime / "settings" / f"{name}.json").unlink(missing_ok=True)
     for name, text in parts.items():

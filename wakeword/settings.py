@@ -169,6 +169,12 @@ class StatusSettings:
     to_listen: int | None = None  # holds (`hold.py`)
     events: str = ""  # path of a socket; "" is none
     metrics: str = ""  # unix:PATH or HOST:PORT; "" is none
+    journal: bool = False  # decisions, sessions, faults
+
+    @property
+    def wanted(self) -> bool:
+        """Is there anybody to tell?"""
+        return bool(self.events or self.metrics or self.journal)
 
 
 def to_json(

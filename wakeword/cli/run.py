@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import signal
 import sys
@@ -19,10 +18,10 @@ from wakeword.errors import ConfigError
 from wakeword.keep.consent import Shelf
 from wakeword.keep.start import Keeping
 from wakeword.lives import Lives
-from wakeword.onlookers import Onlookers
-from wakeword.places import absolute, places, prepare
+from wakeword.onlookers import Onlookers, status_settings
+from wakeword.places import places, prepare
 from wakeword.plan import make_plan
-from wakeword.settings import SourceSettings, StatusSettings
+from wakeword.settings import SourceSettings
 from wakeword.source.file import FileSource
 from wakeword.supervise import Plan
 
@@ -87,7 +86,7 @@ def execute(given: argparse.Namespace) -> int:
     if given.print_config:
         print(loaded.text())
         return 0
-    with Onlookers(_status(loaded.config)) as onlookers, Keeping() as keeping:
+    with Onlookers(status_settings(loaded.config)) as onlookers, Keeping() as keeping:
         return _live(given, options, onlookers, keeping)
 
 
@@ -117,14 +116,6 @@ def _plan(given: argparse.Namespace, options: dict[config.Key, object], hold: in
     prepare(where)
     collect = keeping.begin(Shelf(where.evidence.parent), str(where.evidence))
     return replace(plan, listen=replace(plan.listen, from_status=hold, collect=collect))
-
-
-def _status(loaded: Config) -> StatusSettings:
-    """Which sockets the status process is to open. Raises `ConfigError` when metrics cannot be told."""
-    if loaded.status.metrics and importlib.util.find_spec("prometheus_client") is None:
-        hint = "pip install 'wakeword[status]'"
-        raise ConfigError("metrics need prometheus_client", where="status.metrics", hint=hint)
-    return StatusSettings(events=str(absolute(loaded.status.events) or ""), metrics=loaded.status.metrics)
 
 
 def _source(given: argparse.Namespace, loaded: Config) -> SourceSettings | None:

@@ -69,6 +69,7 @@ class Figures:
     def _listen_level(self, line: Line) -> None:
         at_s = _number(line.get("at_s"))
         self.heard_s += max(0.0, at_s - self._at_s)
+        self.listening = True  # this process may have been started after it began
         self._at_s = at_s
         self.level_dbfs = _number(line.get("dbfs"))
 

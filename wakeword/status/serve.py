@@ -17,6 +17,7 @@ from typing import Any
 from wakeword.errors import ConfigError
 from wakeword.hold import pack
 from wakeword.status.figures import Figures, Line
+from wakeword.status.journal import Journal
 
 MOST_CLIENTS, MOST_WAITING_BYTES, MOST_ASKED_BYTES = 16, 262_144, 1_024
 _LONGEST_LINE = 65_536
@@ -26,8 +27,8 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Status:
     """What the process knows, and who is told of it."""
 
-    def __init__(self, to_listen: int | None) -> None:
-        self.figures = Figures()
+    def __init__(self, to_listen: int | None, journal: Journal | None = None) -> None:
+        self.figures, self._journal = Figures(), journal
         self._to_listen = to_listen
         self._clients: set[asyncio.StreamWriter] = set()
         if to_listen is not None:
@@ -50,6 +51,8 @@ class Status:
         if isinstance(line, dict):
             self.figures.take(line)
             self.tell(line)
+            if self._journal:
+                self._journal.tell(line)
 
     def tell(self, line: Line) -> None:
         """To all clients; one that does not read is cut off."""
