@@ -131,3 +131,15 @@ def test_a_wrong_configuration_is_told_and_leaves_what_was_there(
     assert prepare.main(["--config", str(wrong)]) == 2
     assert "config.yaml:3: unknown key 'adresses' (nearest: addresses)" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "settings").iterdir()] == ["gate.json"]
+
+
+@pytest.mark.parametrize(("line", "code"), [("session: {cap_ms: 9000}", 0), ("words: [nobody]", 2), ("sesion: {}", 2)])
+def test_a_check_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, code: int
+) -> None:
+    monkeypatch.setenv("WAKEWORD_RUNTIME", str(tmp_path))
+    given = tmp_path / "config.yaml"
+    given.write_text(f"uplink: {{url: 'ws://192.0.2.7'}}\n{line}\n")
+    assert prepare.main(["--config", str(given), "--check"]) == code
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert bool(capsys.readouterr().err) == (code != 0)

@@ -1,6 +1,6 @@
 """Under systemd, before each start: checks the configuration and writes down each process's own part of it.
 
-    python -m wakeword.prepare [--config FILE]        (systemd/wakeword-prepare.service; without rights)
+    python -m wakeword.prepare [--config FILE] [--check]        (systemd/wakeword-prepare.service; without rights)
 
 Into /run/wakeword/settings ($WAKEWORD_RUNTIME): `listen.json`, `gate.json`, `uplink.json`, which `wakeword.join`
 reads, `meter.json` and `status.json` where these are wanted; and `narrow`: which addresses the uplink may reach and
@@ -141,9 +141,15 @@ def main(arguments: Iterable[str] | None = None) -> int:
     """Exit code 0, or 2 with what is wrong."""
     parser = argparse.ArgumentParser(prog="wakeword.prepare", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--config", type=Path, default=Path("/etc/wakeword/config.yaml"))
+    parser.add_argument("--check", action="store_true", help="write nothing: would the configuration do?")
     given = parser.parse_args(None if arguments is None else list(arguments))
     try:
-        prepare(config.load(given.config).config, Path(os.environ.get("WAKEWORD_RUNTIME", str(RUNTIME))))
+        loaded = config.load(given.config).config
+        if given.check:
+            make_plan(loaded)
+            status_settings(loaded)
+        else:
+            prepare(loaded, Path(os.environ.get("WAKEWORD_RUNTIME", str(RUNTIME))))
     except WakewordError as error:
         print(f"wakeword: {error}", file=sys.stderr)
         return error.exit_code

@@ -186,6 +186,27 @@ def test_it_stops_in_order(running: House) -> None:
     running.verified()
 
 
+def test_a_reload_takes_a_good_configuration_and_leaves_a_bad_one(running: House) -> None:
+    path = running.bed.root / "etc/wakeword/config.yaml"
+    good, pids = path.read_text(), [running.pid(name) for name in PROCESSES]
+    path.write_text(good + "sesion:\n  cap_ms: 9000\n")
+    refused = running.bed.run("systemctl", "reload", "wakeword-prepare", check=False)
+    assert refused.returncode != 0
+    assert "unknown key 'sesion' (nearest: session)" in running.bed.journal("-u", "wakeword-prepare")
+    assert ([running.pid(name) for name in PROCESSES], running.active()) == (pids, True)
+
+    path.write_text(good + "session:\n  cap_ms: 9000\n")
+    assert running.records("policy")[-1]["cap_ms"] != 10_000
+    running.bed.run("systemctl", "reload", "wakeword-prepare")
+    running.bed.until(lambda: running.records("policy")[-1]["cap_ms"] == 10_000, "the new rules are in the log")
+    running.bed.until(running.active, "all are back")
+    assert running.records("stop")[-1]["why"] == "shutdown"  # the start before ended in order
+    assert running.wake()["why"] == "end"
+    path.write_text(good)
+    running.stop()
+    running.verified()
+
+
 def test_a_lost_log_is_not_made_again(running: House) -> None:
     running.stop()
     running.bed.run("mv", EVIDENCE, f"{EVIDENCE}.lost")
