@@ -133,7 +133,9 @@ def test_a_wrong_configuration_is_told_and_leaves_what_was_there(
     assert [path.name for path in (tmp_path / "settings").iterdir()] == ["gate.json"]
 
 
-@pytest.mark.parametrize(("line", "code"), [("session: {cap_ms: 9000}", 0), ("words: [nobody]", 2), ("sesion: {}", 2)])
+@pytest.mark.parametrize(
+    ("line", "code"), [("session: {cap_ms: 9000}", 0), ("words: [nobody]", 2), ("sesion: {cap_ms: 9000}", 2)]
+)
 def test_a_check_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, code: int
 ) -> None:
