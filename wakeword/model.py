@@ -155,6 +155,13 @@ def open_session(graph: bytes) -> Any:
     return session
 
 
+def bindable(array: Any) -> Any:
+    """A numpy array's own memory, for a session's binding."""
+    from onnxruntime import OrtValue
+
+    return OrtValue.ortvalue_from_numpy(array)
+
+
 def _tuned(path: Path) -> dict[str, Any]:
     """The words in a file of operating points."""
     try:

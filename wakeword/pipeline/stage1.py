@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wakeword.errors import ModelError
-from wakeword.model import Model, open_session
+from wakeword.model import Model, bindable, open_session
 from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
 
 Int16 = npt.NDArray[np.int16]
@@ -142,11 +142,9 @@ class _Stream:
     """
 
     def __init__(self, session: Any) -> None:  # onnxruntime's, which has no type information
-        from onnxruntime import OrtValue
-
         def zeros(entry: Any) -> tuple[Float32, Any]:
             array = np.zeros(entry.shape, np.float32)
-            return array, OrtValue.ortvalue_from_numpy(array)  # on the array's own memory
+            return array, bindable(array)
 
         frames, *states = session.get_inputs()
         trunk = next(entry for entry in session.get_outputs() if entry.name == "trunk")
