@@ -11,6 +11,7 @@ from wakeword.config import Config, Word, leaves, load, search
 from wakeword.errors import ConfigError
 
 DEFAULT = Path(__file__).parent.parent / "configs" / "default.yaml"
+PIN = "sha256//" + "A" * 43 + "="
 
 
 @pytest.fixture
@@ -142,6 +143,9 @@ def test_a_mistake_is_named_with_its_line_and_what_was_meant(write: Writer, text
         ("uplink:\n  url: tcp://a:10300\n  protocol: websocket\n", 3, "tcp:// addresses speak wyoming"),
         ("uplink:\n  url: ws://a\n  protocol: wyoming\n", 3, "ws:// addresses speak websocket"),
         ("uplink:\n  url: tcp://a:10300\n  token_file: t\n", 3, "a Wyoming server: it asks for none"),
+        (f"uplink:\n  url: ws://a\n  pins: [{PIN}]\n", 3, "pins without a wss:// address"),
+        ("uplink:\n  url: wss://a\n  pins: [sha256//short]\n", 3, "not a key's pin: 'sha256//short'"),
+        ("uplink:\n  url: wss://a\n  addresses: [a.example]\n", 3, "not an address: 'a.example'"),
     ],
 )
 def test_an_impossible_pair_is_named_with_a_line(write: Writer, text: str, line: int, says: str) -> None:

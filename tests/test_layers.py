@@ -38,7 +38,7 @@ RESERVED = {
     "sounddevice": {"source"}, "soundfile": {"bench", "eval", "source", "demo", "studio", "train", "versus"},
     "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "studio", "uplink"},
-    "cryptography": {"evidence", "keep"},
+    "cryptography": {"evidence", "keep", "service"},
     "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
     "pymicro_features": {"peers"}, "pymicro_wakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service", "studio"}, "pickle": set(),

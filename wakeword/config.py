@@ -86,6 +86,7 @@ class Uplink(_Section):
     language: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,20}$")
     token_file: str = ""
     ca_file: str = ""
+    pins: list[Annotated[str, Field(pattern=r"^sha256//[A-Za-z0-9+/]{43}=$")]] = Field(default=[], max_length=16)
     addresses: list[Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:/]{2,49}$")]] = Field(default=[], max_length=32)
     connect_timeout_ms: int = Field(default=3_000, ge=100, le=30_000)
 
@@ -260,6 +261,11 @@ _PATTERNS = {  # what a text of this key is to be, and how it looks
     "url": ("an address of a service", "ws://HOST:PORT/PATH or wss://…, or tcp://HOST:PORT of a Wyoming server"),
     "stage1_model": ("a stage 1 of another program", "openwakeword:/path/head.onnx or microwakeword:/path/NAME.json"),
     "fleet.url": ("an address for reports", "https://HOST/PATH"),
+    "addresses": ("an address", "an IP address or range: 192.0.2.7, 2001:db8::/32"),
+    "pins": (
+        "a key's pin",
+        "sha256// and 44 characters of base64; a service's own stands in the refusal of a wrong one",
+    ),
     "language": ("a language", "such as en or pt-BR"),
     "point": ("an operating point", "strict, default, keen, or a .yaml file that `wakeword tune` wrote"),
 }
@@ -276,7 +282,8 @@ def _what(detail: ErrorDetails) -> str:
 
 
 def _pattern(dotted: str) -> tuple[str, str]:
-    return _PATTERNS.get(dotted) or _PATTERNS[dotted.rpartition(".")[2]]
+    names = [part for part in dotted.split(".") if not part.isdigit()]  # of a list's entries, its own
+    return _PATTERNS.get(dotted) or _PATTERNS[names[-1]]
 
 
 def _nearest(detail: ErrorDetails, root: type[BaseModel]) -> str:
@@ -321,6 +328,8 @@ def _check_pairs(config: Config, origins: Mapping[Key, str]) -> None:
     if uplink.url and uplink.protocol not in ("", spoken):
         what = f"uplink.protocol is {uplink.protocol}, and {uplink.url.partition(':')[0]}:// addresses speak {spoken}"
         raise wrong(what, ("uplink", "protocol"), ("uplink", "url"))
+    if uplink.pins and not uplink.url.startswith("wss://"):
+        raise wrong("uplink.pins without a wss:// address: no other has a key", ("uplink", "pins"), ("uplink", "url"))
     if uplink.token_file and spoken == "wyoming":
         raise wrong("uplink.token_file with a Wyoming server: it asks for none", ("uplink", "token_file"))
     if uplink.token_file and uplink.url.startswith("ws://") and not _loopback(uplink.url):

@@ -129,6 +129,7 @@ def _uplink(config: Config, where: Places, models: list[Model]) -> UplinkSetting
         to_gate=_NONE,
         token_file=str(absolute(uplink.token_file) or ""),
         ca_file=str(absolute(uplink.ca_file) or ""),
+        pins=tuple(uplink.pins),
         connect_timeout_ms=uplink.connect_timeout_ms,
         language=uplink.language,
         receipts=str(where.receipts),

@@ -130,6 +130,7 @@ class UplinkSettings:
     to_gate: int
     token_file: str = ""  # sent as a bearer token
     ca_file: str = ""  # trust this authority instead of the system's
+    pins: tuple[str, ...] = ()  # keys that the service may have (`service/pins.py`); () for any that is certified
     receipts: str = ""  # folder for what the service signs; "" keeps nothing
     connect_timeout_ms: int = 3_000
     language: str = ""  # asked of a Wyoming server; "" leaves it to the server
@@ -224,4 +225,5 @@ def status_from_json(text: str) -> StatusSettings:
 
 def uplink_from_json(text: str) -> UplinkSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    return UplinkSettings(**json.loads(text))
+    given: dict[str, Any] = json.loads(text)
+    return UplinkSettings(**given | {"pins": tuple(given.get("pins", ()))})

@@ -43,6 +43,7 @@ from wakeword.notify import Notifier
 from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
 from wakeword.service import fleet
 from wakeword.service.outbox import Outbox, SessionFailed
+from wakeword.service.pins import pin
 from wakeword.service.receipts import Receipts
 from wakeword.service.websocket import Notify, Service, check_url, deliver, read_token, trust
 from wakeword.settings import UplinkSettings, uplink_from_json
@@ -230,6 +231,8 @@ def open_service(settings: UplinkSettings) -> Service:
     token = read_token(settings.token_file)
     check_url(settings.url, with_token=bool(token))
     tls = trust(settings.url, settings.ca_file)
+    if tls and settings.pins:
+        pin(tls, settings.pins)
     timeout_s = settings.connect_timeout_ms / 1000
     return Service(settings.url, settings.word, timeout_s, token, tls, settings.header, settings.language)
 

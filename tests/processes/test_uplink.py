@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -21,6 +22,7 @@ from typing import Any
 import pytest
 import trustme
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request
 from websockets.sync.server import Server, ServerConnection, serve
 
 from wakeword.messages import UPLINK_TO_GATE, Close, FrameReader, Message, Open, Stop, Upload, encode
@@ -674,6 +676,34 @@ def test_tls_that_does_not_verify_sends_nothing(authority: trustme.CA, ca_file: 
             assert "not trusted" in uplink.status("error")["what"]
             assert uplink.stop_frame() == Stop(1)
         assert receiver.sessions == []
+
+
+def test_a_service_with_a_pinned_key_is_served_and_one_without_learns_nothing(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
+    """Both are certified by the trusted authority. The refusal names the key, which may be pinned next time."""
+    certificate = authority.issue_cert("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    token = tmp_path / "token"
+    token.write_text("secret")
+    asked: list[str] = []
+
+    def remember(_: ServerConnection, request: Request) -> None:
+        asked.append(request.headers["Authorization"])
+
+    with service(ssl=context, process_request=remember) as receiver:
+        address, settings = f"wss://127.0.0.1:{receiver.port}/", {"ca_file": ca_file, "token_file": str(token)}
+        with gate(address, pins=["sha256//" + "A" * 43 + "="], **settings) as uplink:
+            uplink.send(opened(), Upload(pcm(4_096)))
+            what = str(uplink.status("error")["what"])
+            assert uplink.stop_frame() == Stop(1)
+        (found,) = re.findall(r"not trusted: its key is (sha256//\S{44}), which is not pinned", what)
+        assert (receiver.sessions, asked) == ([], [])
+        with gate(address, pins=["sha256//" + "A" * 43 + "=", found], **settings) as uplink:
+            uplink.session(opened(), pcm(9_000))
+            assert receiver.heard().audio == pcm(9_000)
+        assert asked == ["Bearer secret"]
 
 
 def test_keys_of_tls_are_written_nowhere(authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
