@@ -2,7 +2,7 @@
 
     python -m wakeword.bench.peers openwakeword:alexa_v0.1.onnx alexa --positives CLIPS --negatives FOLDER…
 
-Counts four ways: the peer's own program (with `--program`, an interpreter that has openwakeword), its model as our
+Counts four ways: the peer's own program (with `--program`, an interpreter that has its package), its model as our
 stage 1 alone, our stage 2 behind it, and both stages ours. A clip holds its word once and is missed when nothing is
 accepted in it; accepts within 1.5 s of one another are one. Clips follow 2 s of silence; with `--noise` and `--snr`
 they lie over recordings of noise.
@@ -26,7 +26,7 @@ import soundfile
 from wakeword.errors import WakewordError
 from wakeword.events import RATE_HZ, Candidate, Verdict
 from wakeword.model import load
-from wakeword.peers import replace_stage1
+from wakeword.peers import check, replace_stage1
 from wakeword.pipeline.pipeline import REFRACTORY_SAMPLES, Detector
 from wakeword.source.file import FileSource
 
@@ -35,18 +35,33 @@ Int16 = npt.NDArray[np.int16]
 BEFORE_S, AFTER_S = 2, 1
 WAYS = ("its own program", "its model as stage 1, alone", "and our stage 2 behind it", "both stages ours")
 
-PROGRAM = """
+LOOP = """
 import json, sys
 import numpy
-from openwakeword.model import Model
-head, threshold = sys.argv[1], float(sys.argv[2])
+path, threshold = sys.argv[1], float(sys.argv[2])
 for line in sys.stdin:
-    sound = numpy.load(line.strip())
-    model = Model(wakeword_models=[head], inference_framework="onnx")
-    hits = [at + 1280 for at in range(0, len(sound) - 1279, 1280)
-            if max(model.predict(sound[at:at + 1280]).values()) >= threshold]
+    sound, listen = numpy.load(line.strip()), anew(path, threshold)
+    hits = [at + STEP for at in range(0, len(sound) - STEP + 1, STEP) if listen(sound[at : at + STEP])]
     print(json.dumps(hits), flush=True)
 """
+PROGRAMS = {  # by kind: `anew` begins a recording; what it returns says whether the word was in the next STEP samples
+    "openwakeword": """
+from openwakeword.model import Model
+STEP = 1280
+def anew(path, threshold):
+    model = Model(wakeword_models=[path], inference_framework="onnx")
+    return lambda block: max(model.predict(block).values()) >= threshold
+"""
+    + LOOP,
+    "microwakeword": """
+from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
+STEP = 160
+def anew(path, threshold):
+    features, model = MicroWakeWordFeatures(), MicroWakeWord.from_config(path)
+    return lambda block: any([model.process_streaming(frame) for frame in features.process_streaming(block.tobytes())])
+"""
+    + LOOP,
+}
 
 
 @dataclass
@@ -95,9 +110,10 @@ def asked_and_accepted(detector: Detector, sound: Int16) -> tuple[list[int], lis
 class Program:
     """The peer's own program in an interpreter of its own."""
 
-    def __init__(self, python: str, head: Path, threshold: float) -> None:
+    def __init__(self, python: str, spec: str, threshold: float) -> None:
+        kind, path = check(spec)
         self._process = subprocess.Popen(
-            [python, "-c", PROGRAM, str(head), str(threshold)],
+            [python, "-c", PROGRAMS[kind], str(path), str(threshold)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -118,8 +134,7 @@ def measure(given: argparse.Namespace) -> dict[str, Count]:
     own = load(given.word)
     peer = replace_stage1(own, given.stage1)
     detector, ours = (Detector([model], [model.points[given.point]]) for model in (peer, own))
-    head = Path(given.stage1.partition(":")[2])
-    program = Program(given.program, head, peer.points[given.point].stage1) if given.program else None
+    program = Program(given.program, given.stage1, peer.points[given.point].stage1) if given.program else None
     counts = {way: Count() for way in WAYS if program or way != WAYS[0]}
 
     def heard(sound: Int16) -> dict[str, list[int]]:
@@ -166,7 +181,7 @@ def main() -> int:
     parser.add_argument("--noise", type=Path, help="put clips over recordings of this folder")
     parser.add_argument("--snr", type=float, default=10.0, help="dB (default: %(default)s)")
     parser.add_argument("--point", default="default", choices=["strict", "default", "keen"])
-    parser.add_argument("--program", metavar="PYTHON", help="an interpreter that has openwakeword 0.5.1")
+    parser.add_argument("--program", metavar="PYTHON", help="an interpreter that has the peer's own package")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:

@@ -28,7 +28,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[W=]KIND:PATH",
-        help="another program's model instead of our stage 1, for the word W (kinds: openwakeword)",
+        help="another program's model instead of our stage 1, for the word W (kinds: openwakeword, microwakeword)",
     )
 
 

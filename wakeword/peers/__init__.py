@@ -3,6 +3,7 @@
 A specification is `KIND:PATH`:
 
     openwakeword:…/alexa_v0.1.onnx     a head of openWakeWord; its two feature models lie beside it or in its package
+    microwakeword:…/alexa.json         a manifest of microWakeWord (ESPHome); its network lies beside it
 
 `replace_stage1` gives a model of ours that first stage: the same word, the same stage 2, their threshold. Each kind is
 a module with `read` (files and threshold, no library) and `open_trunk` (what `pipeline/stage1.py` runs). No file is
@@ -12,15 +13,16 @@ unpickled, nothing is downloaded.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from wakeword.errors import ConfigError, ModelError
-from wakeword.model import Model, Point, set_digest, sha256
+from wakeword.model import SMOOTHED_STEPS, Model, Point, set_digest, sha256
 
-KINDS = ("openwakeword",)
+KINDS = ("openwakeword", "microwakeword")
 MAX_FILE_BYTES = 64 << 20  # chosen: forty times the largest there is
 
 
@@ -30,7 +32,8 @@ class Peer:
 
     files: dict[str, bytes]
     threshold: float
-    shared: tuple[str, ...] = ()  # roles that several words have in common; words with the same share a trunk
+    shared: tuple[str, ...] | None = None  # roles; words for whom these are the same share a trunk. None: with nobody
+    smoothed_steps: int = SMOOTHED_STEPS
 
 
 def check(spec: str) -> tuple[str, Path]:
@@ -46,11 +49,11 @@ def replace_stage1(model: Model, spec: str) -> Model:
     kind, path = check(spec)
     peer: Peer = _module(kind).read(path)
     digest = _digest(peer.files, sorted(peer.files))
-    common = _digest(peer.files, peer.shared) if peer.shared else digest
+    common = digest if peer.shared is None else _digest(peer.files, peer.shared)
     return replace(
         model,
         trunk=f"{kind}:{common}",
-        points={name: Point(peer.threshold, point.stage2) for name, point in model.points.items()},
+        points={name: Point(peer.threshold, point.stage2, peer.smoothed_steps) for name, point in model.points.items()},
         stage1_sha256=digest,
         stage1_bytes=b"",
         peer=kind,
@@ -85,6 +88,12 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"unreadable: {error.strerror}", where=str(path)) from error
+
+
+def logit(score: float) -> float:
+    """A score of 0 to 1 as a finite logit, as `Trunk.push` answers."""
+    bounded = min(max(score, 1e-8), 1 - 1e-8)
+    return math.log(bounded / (1 - bounded))
 
 
 def _module(kind: str) -> Any:  # Any: a module; what it has is said at this file's head

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from wakeword.errors import ModelError
 from wakeword.model import Model, open_session
-from wakeword.peers import Peer, read_file
+from wakeword.peers import Peer, logit, read_file
 
 Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]
@@ -95,7 +95,7 @@ class Heads:
         self._units += 1
         if self._units <= FIRST_UNITS:
             return np.full((2, len(self.words)), _NONE, np.float32)
-        logits = [_logit(self._score(number)) for number in range(len(self.words))]
+        logits = [logit(self._score(number)) for number in range(len(self.words))]
         return np.tile(np.array(logits, np.float32), (2, 1))
 
     def _spectrogram(self, samples: Int16) -> Float32:
@@ -136,8 +136,3 @@ def _length(head: Any, model: Model) -> int:
             f"the stage 1 given for '{model.word}' tells several things apart; a wake word needs one score"
         )
     return length
-
-
-def _logit(score: float) -> float:
-    bounded = min(max(score, 1e-8), 1 - 1e-8)
-    return float(np.log(bounded / (1 - bounded)))
