@@ -44,7 +44,7 @@ BEFORE_S, AFTER_S = 1.2, 0.5  # of the recording: whatever plays it must have be
 _ALSA = """pcm.!default { type pulse server "unix:/run/sound/native" hint { show on description "default" } }
 ctl.!default { type pulse server "unix:/run/sound/native" }
 """
-_DROP_IN = """[Service]
+SOUND = """[Service]
 Environment=ALSA_CONFIG_PATH=/run/sound/asound.conf PULSE_SERVER=unix:/run/sound/native
 """
 
@@ -239,12 +239,13 @@ def _make_microphone(bed: Bed) -> None:
     server = ["pulseaudio", *mic_bed.OPTIONS, "/run/sound/server.pa"]
     bed.run("systemd-run", "--quiet", "--unit=sound", *own, *server)
     bed.until((sound / "native").exists, "the sound server")
-    drop_in(bed, "listen", "sound", _DROP_IN)
+    drop_in(bed, "listen", "sound", SOUND)
 
 
-def drop_in(bed: Bed, name: str, title: str, text: str) -> Path:
-    """What an administrator adds to a unit; in force from its next start on."""
-    path = bed.root / f"run/systemd/system/wakeword-{name}.service.d/{title}.conf"
+def drop_in(bed: Bed, name: str, title: str, text: str, of: str = "system") -> Path:
+    """What an administrator adds to a unit (`of` user: to that of sessions); in force from its next start on."""
+    unit = "wakeword.service" if of == "user" else f"wakeword-{name}.service"
+    path = bed.root / f"run/systemd/{of}/{unit}.d/{title}.conf"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     bed.run("systemctl", "daemon-reload")
