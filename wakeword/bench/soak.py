@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def _watch(running: Supervisor, run: Run, hours: float) -> None:
                 run.lags_ms.append(int(line["lag_ms"]))
             if time.monotonic() >= next_s and len(running.pids()) == len(PROCESSES):
                 next_s = time.monotonic() + LOOK_EVERY_S
-                run.looks.append(_look(run.heard_s, running.pids()))
+                with suppress(OSError, KeyError):  # one of them ends just now: the sound is over
+                    run.looks.append(_look(run.heard_s, running.pids()))
                 _progress(run.heard_s / 3600, hours, time.monotonic() - began_s)
     except KeyboardInterrupt:
         running.stop()
