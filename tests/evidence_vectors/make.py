@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,17 +18,19 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 
 from evidence_maker import QUIET, Case, Life, Planned, Writer, cut, drawn  # noqa: E402  found in tests/
-from verifiers import package  # noqa: E402
+from further import FURTHER, Change  # noqa: E402  found beside this file
+from verifiers import COMMON, package  # noqa: E402
 
-from wakeword.evidence.note import COSIGNATURE, ED25519, Key, encode64  # noqa: E402
+from wakeword.evidence.note import COSIGNATURE, ED25519, Key, Signer, checkpoint_text, encode64  # noqa: E402
 from wakeword.evidence.record import Record, canonical  # noqa: E402
 from wakeword.evidence.redact import redacted  # noqa: E402
 from wakeword.evidence.segment import file_name  # noqa: E402
 
 ORIGIN = "wakeword/0c0ffee00c0ffee0"
+OF_A_SESSION = ("sid", "where", "wall_s", "bytes", "why")
 TELLING = ("tally", "walls", "meter", "cause", "hold", "collect", "stats")
 
 
@@ -294,8 +295,6 @@ class Nobody:
 
 SMALL = {"I4b": 1, "I4c": 2**255 - 19 + 1}
 
-Change = Callable[[list[Planned]], None]
-
 # name -> what it shows, the change before it is written, what it violates
 MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "ok-kinds": ("valid: one record of each kind that only tells something", kinds, []),
@@ -344,6 +343,7 @@ MADE: dict[str, tuple[str, Change | None, list[str]]] = {
     "I20b": ("the newest group is cut off; a checkpoint of it was kept", None, ["I20"]),
     "I20c": ("a record of the newest group is spoilt, its seal is whole; a checkpoint of it was kept", None, ["I20"]),
     "I20d": ("file 3 was written anew; a kept checkpoint has its old key's certificate with it", another_key, ["I20"]),
+    **FURTHER,
 }  # fmt: skip
 
 
@@ -377,6 +377,8 @@ def made(name: str) -> Writer:
         lines = writer.files[file_name(3)].splitlines(keepends=True)
         lines[-2] = lines[-2].replace(b'"sync":true', b'"sync":trve')
         writer.files[file_name(3)] = b"".join(lines)
+    if name == "I2c":
+        writer.files[file_name(5)] = b""
     if name == "I1e":
         writer.files[file_name(3)] = writer.files[file_name(3)].replace(b',"first"', b', "first"')
     if name == "I20d":
@@ -419,11 +421,40 @@ def refused(seed: str, service: str) -> dict[str, dict[str, str]]:
     }
 
 
+def receipts(name: str, writer: Writer, service: Signer) -> str:
+    """What was kept elsewhere: mostly the newest certificate, an old checkpoint and the newest."""
+    if name == "ok-own-key":
+        return writer.notes[-1]
+    if name.startswith("ok-newest"):
+        return writer.notes[1]
+    kept = [writer.certificates[-1], writer.notes[1], writer.notes[-1]]
+    if name == "I20e":
+        text = checkpoint_text("another/log", 7, bytes(32))
+        kept.append(f"{text}\n{service.cosign(text, 1_790_000_000)}\n")
+    return "\n".join(kept)
+
+
+def answer(name: str, entry: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
+    """A verifier's answer, but what it says in its own words; `signatures_all` is `signatures_checked` with --all."""
+    files = {file: (HERE / source).read_bytes() for file, source in entry["files"].items()}
+    case = Case(name, files, entry.get("key", keys["device_vkey"]), (HERE / entry["receipts"]).read_text())
+    case.witnesses, case.redacted = [keys["service_vkey"]], entry.get("redacted", False)
+    every, case.every = package(case), False
+    said = package(case)
+    told = {what: said[what] for what in COMMON} | {"signatures_all": every["signatures_checked"]}
+    told["sessions"] = [{what: each[what] for what in OF_A_SESSION} for each in said["sessions"]]
+    findings = [{"invariant": each["invariant"], "where": each["where"]} for each in said["findings"]]
+    return told | {"findings": findings, "receipts_ignored": len(said["receipts_ignored"])}
+
+
 def main() -> None:
     """Write the files and the entries."""
     keys = json.loads((HERE / "keys.json").read_text())
     keys |= refused(keys["TEST_ONLY_device_seed_hex"], keys["service_name"])
     (HERE / "keys.json").write_text(json.dumps(keys, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    service = Signer(
+        keys["service_name"], Ed25519PrivateKey.from_private_bytes(bytes.fromhex(keys["TEST_ONLY_service_seed_hex"]))
+    )
     expected = json.loads((HERE / "expected.json").read_text())
     for name, (what, _, violates) in MADE.items():
         writer = made(name)
@@ -431,16 +462,16 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         for file, content in writer.files.items():
             (folder / file).write_bytes(content)
-        receipts = "\n".join([writer.certificates[-1], writer.notes[1], writer.notes[-1]])
-        (folder / "receipts.txt").write_text(receipts)
-        entry: dict[str, Any] = {"what": what, "key": writer.device.key.vkey(), "violates": violates}
-        answer = package(Case(name, writer.files, entry["key"], receipts, redacted=name == "ok-redacted"))
-        entry |= {"where": [finding["where"] for finding in answer["findings"]], "redacted": name == "ok-redacted"}
-        entry |= {
-            "files": {file: f"{name}/{file}" for file in sorted(writer.files)},
-            "receipts": f"{name}/receipts.txt",
-        }
-        expected[name] = entry | {"open_tail": answer["open_tail_bytes"]}
+        (folder / "receipts.txt").write_text(receipts(name, writer, service))
+        expected[name] = {
+            "what": what, "key": writer.device.key.vkey(), "violates": violates, "redacted": name == "ok-redacted",
+            "files": {file: f"{name}/{file}" for file in sorted(writer.files)}, "receipts": f"{name}/receipts.txt",
+        }  # fmt: skip
+    for name, entry in expected.items():
+        entry["answer"] = answer(name, entry, keys)
+        entry["open_tail"] = entry["answer"]["open_tail_bytes"]
+        if name in MADE:
+            entry["where"] = [finding["where"] for finding in entry["answer"]["findings"]]
     (HERE / "expected.json").write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n")
 
 
