@@ -101,6 +101,9 @@ umount -l "$at" && rmdir "$at"
 """
 
 
+_NUMBERS = iter(range(os.getpid() % 4_000, 4_096))  # shared by the beds of this process: none is given out twice
+
+
 def _taken(number: int) -> bool:
     """Is there such a bed already?"""
     return subprocess.run(["ip", "link", "show", f"wakebed{number}"], check=False, capture_output=True).returncode == 0
@@ -123,7 +126,7 @@ class Bed:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="wakeword-bed-"))
-        number = next(number for number in range(os.getpid() % 4_000, 4_096) if not _taken(number))
+        number = next(number for number in _NUMBERS if not _taken(number))
         self._link, self._group = f"wakebed{number}", f"wakeword-bed-{number}"
         self.outside, self.inside = (f"10.214.{number // 64}.{number % 64 * 4 + end}" for end in (1, 2))
         self._pid = 0

@@ -56,12 +56,9 @@ class View:
         self._figures = Figures()
         self._scores: dict[str, dict[str, float | None]] = {}
         self._said: deque[str] = deque(maxlen=LAST_DECISIONS)
-        self._before: Line = {}
 
     def take(self, line: Line, clock: str) -> None:
         """One line of the daemon, at this time of day."""
-        if line.get("event") == "state":
-            self._before = line
         self._figures.take(line)
         if line.get("event") == "level" and isinstance(line.get("scores"), dict):
             self._scores = line["scores"]
@@ -71,8 +68,6 @@ class View:
     def shown(self) -> Group:
         """The screen: state, level, a line a word, what happened last."""
         state = self._figures.state()
-        if not self._figures.listening and self._before:  # joined while it was listening already
-            state = self._before | {"level_dbfs": state["level_dbfs"]}
         rows = [Text(state_text(state), "bold red" if state.get("fault") else "bold"), _level(state.get("level_dbfs"))]
         rows += [_word(word, both) for word, both in sorted(self._scores.items())]
         return Group(*rows, Text(""), *(Text(said) for said in self._said))

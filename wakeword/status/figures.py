@@ -62,6 +62,13 @@ class Figures:
         if key in self.counts or len(self.counts) < MOST_NAMES:
             self.counts[key] += 1
 
+    def _status_state(self, line: Line) -> None:
+        """What another of these knew: for who joins later. Sound that was heard is told again by the next level."""
+        self.listening, self.muted, self.held = (bool(line.get(name)) for name in ("listening", "muted", "held"))
+        self.session = None if line.get("session") is None else int(_number(line["session"]))
+        self.fault, self.passed_bytes = str(line.get("fault", ""))[:300], int(_number(line.get("passed_bytes")))
+        self.counts["wakes", "before"] = int(_number(line.get("wakes")))
+
     def _listen_listening(self, _: Line) -> None:
         self.listening, self.fault, self._at_s = True, "", 0.0
         self.muted = False
