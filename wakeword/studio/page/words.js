@@ -75,8 +75,9 @@
     if (JSON.stringify(shown) !== JSON.stringify(files)) find(kind).replaceChildren(...chosen[kind].map((sound) => soundRow(kind, sound)));
   };
 
+  const speaker = (file) => file.replace(/\.wav$/, "").replace("-", ", ").replace(/:[0-9.]+/g, "").replace("+", " with ");
   const soundRow = (kind, sound) => element("li", { "data-file": sound.file },
-    element("span", { text: kind === "voices" ? sound.file.replace(/\.wav$/, "") : `${Number(sound.file.slice(0, 4))} · ${sound.seconds.toFixed(1)} s` }),
+    element("span", { text: kind === "voices" ? speaker(sound.file) : `${Number(sound.file.slice(0, 4))} · ${sound.seconds.toFixed(1)} s` }),
     element("audio", { controls: true, preload: "none", "aria-label": `${kind} ${sound.file}`,
       src: ["sound", chosen.name, kind, sound.file].map(encodeURIComponent).join("/") }),
     kind === "voices" ? null : element("button", { class: "quiet", text: "Delete", onclick: trying("word-error", async () => {
@@ -169,14 +170,14 @@
 
   const TRAINING = {
     none: "Not trained yet. It takes the synthetic voices, what sounds like the word, and your takes.",
-    running: "Training.", stopped: "Begun, and not finished: it goes on where it was.",
+    running: "Training", stopped: "Begun, and not finished: it goes on where it was.",
     failed: "It failed. What it printed last is below; the same button tries again from where it was.", done: "Trained.",
   };
   const renderTraining = (training) => {
     const running = training.state === "running";
     const left = training.minutes_left == null ? "" : ` About ${Math.ceil(training.minutes_left)} min left in this step.`;
     const lacks = training.missing && training.state !== "done" ? ` It cannot be trained here yet: ${training.missing}.` : "";
-    find("train-state").textContent = `${TRAINING[training.state]}${running && training.step ? ` ${training.step}.` : ""}${left}${lacks}`;
+    find("train-state").textContent = `${TRAINING[training.state]}${running ? `${training.step ? `: ${training.step}` : ""}.` : ""}${left}${lacks}`;
     find("train-state").dataset.state = training.state;
     find("train-lines").textContent = (training.lines ?? []).join("\n");
     find("train").textContent = training.state === "stopped" || training.state === "failed" ? "Go on" : "Train";
