@@ -179,6 +179,32 @@ def probe(home: House, name: str, walls: str) -> dict[str, Any]:
     return found
 
 
+def test_the_device_key_may_lie_encrypted_to_this_machine(installed: House) -> None:
+    """As docs/operate.md has it; also an upgrade takes it as it is."""
+    installed.stop()
+    installed.configure()
+    run, plain = installed.bed.run, "/etc/wakeword/credentials/device.key"
+    key = (installed.bed.root / plain.lstrip("/")).read_bytes()
+    tried = run("systemd-creds", "encrypt", "--with-key=host", "--name=device.key", plain, f"{plain}.cred", check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"systemd-creds cannot encrypt here: {tried.stderr.strip()}")
+    lines = f"[Service]\nLoadCredential=\nLoadCredentialEncrypted=device.key:{plain}.cred\n"
+    path = drop_in(installed.bed, "gate", "encrypted", lines)
+    try:
+        run("rm", plain)
+        run("/opt/wakeword/libexec/wakeword-setup")
+        installed.start()
+        assert installed.wake()["why"] == "end"
+        installed.verified()  # by the one public key
+        assert key.strip() not in (installed.bed.root / f"{plain}.cred".lstrip("/")).read_bytes()
+    finally:
+        installed.stop()
+        (installed.bed.root / plain.lstrip("/")).write_bytes(key)
+        path.unlink()
+        run("rm", f"{plain}.cred")
+        run("systemctl", "daemon-reload")
+
+
 def test_it_stops_in_order(running: House) -> None:
     running.bed.run("systemctl", "stop", "wakeword.target")
     running.bed.until(lambda: not any(running.pid(name) for name in PROCESSES), "all have ended")
