@@ -110,15 +110,16 @@ def test_two_words_share_the_features_and_nothing_else(room: np.ndarray) -> None
 
 
 def test_after_its_history_it_says_nearly_what_a_program_says_that_never_stopped(room: np.ndarray) -> None:
+    """Begun that much before a moment in "Alexa", which is said over music. After 2 s the worst of these is 0.04 off."""
     sound = room[: len(room) // UNIT * UNIT]
     always = said_of(networks("alexa.json"), sound)[:, 0]
-    voice = 351  # the unit in which "Alexa" begins, over music
-    begin = voice - HISTORY_UNITS
-    begin -= begin % 3  # its strides begin with the stream's; another phase says other numbers
-    late = said_of(networks("alexa.json"), sound[begin * UNIT :])[:, 0]
-    start, end = 2 * voice, 2 * voice + 50
-    assert always[start:end].max() > 0.98
-    np.testing.assert_allclose(late[start - 2 * begin : end - 2 * begin], always[start:end], atol=0.03)
+    late = networks("alexa.json")
+    for voice in range(351, 371, 3):  # in units; its strides are of the stream's beginning, so that thirds are alike
+        begin, end = (voice - HISTORY_UNITS) // 3 * 3, voice + 25
+        late.reset()
+        said = said_of(late, sound[begin * UNIT : end * UNIT])[2 * (voice - begin) :, 0]
+        np.testing.assert_allclose(said, always[2 * voice : 2 * end], atol=0.01)
+    assert always[702:790].max() > 0.98
 
 
 # --- in the pipeline
