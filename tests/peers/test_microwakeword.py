@@ -110,7 +110,7 @@ def test_two_words_share_the_features_and_nothing_else(room: np.ndarray) -> None
 
 
 def test_after_its_history_it_says_nearly_what_a_program_says_that_never_stopped(room: np.ndarray) -> None:
-    """Begun that much before a moment in "Alexa", which is said over music. After 2 s the worst of these is 0.04 off."""
+    """Begun that much before a moment in "Alexa", said over music. After 2 s the worst of these is 0.04 off."""
     sound = room[: len(room) // UNIT * UNIT]
     always = said_of(networks("alexa.json"), sound)[:, 0]
     late = networks("alexa.json")
