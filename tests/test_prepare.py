@@ -30,6 +30,7 @@ def shown(*ends: tuple[str, str, int, int]) -> str:
         ([("gate", "timeout", 9, 8), ("listen", "exit-code", 3, 5)], ["listen exit 3", "gate late 9"]),
         ([("gate", "exit-code", 1, 5)], ["gate exit 1"]),
         ([("gate", "oom-kill", 9, 5)], ["gate signal 9"]),
+        ([("listen", "signal", 9, 5), ("gate", "exit-code", 1, 6), ("listen", "signal", 9, 5)], ["listen signal 9"]),
         ([("stranger", "signal", 9, 5)], []),
     ],
 )

@@ -65,16 +65,17 @@ def prepare(loaded: Config, runtime: Path) -> None:
 def causes(shown: str) -> Iterator[str]:
     """How processes ended that should not have, the first to end first: "listen signal 9".
 
-    `shown`: what `systemctl show` says of the three. An exit with code 1 after another's end only followed from it.
+    `shown`: what `systemctl show` says of the three, perhaps more than once. An exit with code 1 after another's end only
+    followed from it.
     """
-    found = []
+    found = set()
     for block in shown.strip().split("\n\n"):
         told = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         name = re.fullmatch(r"wakeword-(listen|gate|uplink)\.service", told.get("Id", ""))
         how = _HOW.get(told.get("Result", ""))
         if name and how:
             code = told.get("ExecMainStatus", "0")
-            found.append((int(told.get("ExecMainExitTimestampMonotonic", "0")), f"{name[1]} {how} {code}"))
+            found.add((int(told.get("ExecMainExitTimestampMonotonic", "0")), f"{name[1]} {how} {code}"))
     for number, (_, cause) in enumerate(sorted(found)):
         if number == 0 or not cause.endswith(" exit 1"):
             yield cause
