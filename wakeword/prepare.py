@@ -65,8 +65,8 @@ def prepare(loaded: Config, runtime: Path) -> None:
 def causes(shown: str) -> Iterator[str]:
     """How processes ended that should not have, the first to end first: "listen signal 9".
 
-    `shown`: what `systemctl show` says of the three, perhaps more than once. An exit with code 1 after another's end only
-    followed from it.
+    `shown`: what `systemctl show` says of the three, perhaps more than once. An exit with code 1 after another's end
+    only followed from it.
     """
     found = set()
     for block in shown.strip().split("\n\n"):
