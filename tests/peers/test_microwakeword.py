@@ -20,7 +20,7 @@ from daemon import Daemon, service, verify
 from wakeword import peers
 from wakeword.config import Config
 from wakeword.errors import ModelError
-from wakeword.events import Candidate, Event, Verdict
+from wakeword.events import Candidate, Event, Verdict, Voice
 from wakeword.model import load as load_model
 from wakeword.model import set_digest, sha256
 from wakeword.peers.microwakeword import HISTORY_UNITS, Networks
@@ -140,6 +140,20 @@ def test_its_model_asks_and_our_stage_2_answers(
 def test_cuts_do_not_matter(detector: Detector, room: np.ndarray, length: int) -> None:
     part = room[26 * 16_000 : 32 * 16_000]
     assert run(detector, part, length) == run(detector, part, UNIT)
+
+
+def test_nothing_is_asked_of_the_history_that_only_settles_its_features(room: np.ndarray) -> None:
+    """Voice opens 2.2 s after a part of the word: history reaches back over that, further than stage 2 could."""
+    hiss = np.random.default_rng(1).normal(0, 2, 5 * 16_000).astype(np.int16)
+    part, talk = room[456_000 : 456_000 + 12_480], room[7 * 16_000 : 9 * 16_000]
+    events = run(Detector.load("alexa", stage1={"alexa": ALEXA}, floor=True),
+                 np.concatenate([hiss, part, hiss[: int(2.2 * 16_000)], talk]), UNIT)  # fmt: skip
+    opened = [event.at for event in events if isinstance(event, Voice) and event.speaking]
+    assert len(opened) == 2
+    assert HISTORY_UNITS * UNIT > opened[1] - (len(hiss) + len(part)) > 14 * UNIT
+    decided = [event.decided for event in events if isinstance(event, Candidate)]
+    assert decided == sorted(set(decided))
+    assert decided[0] < len(hiss) + len(part) + 16_000
 
 
 def test_the_threshold_is_the_manifests_and_the_hash_that_of_both_files() -> None:

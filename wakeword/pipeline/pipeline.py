@@ -23,7 +23,7 @@ from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ, Candidate, Event, Verdict, Voice
 from wakeword.peers import replace_stages1
 from wakeword.pipeline.ring import Ring
-from wakeword.pipeline.stage1 import STEP_SAMPLES, STEPS_PER_UNIT, Stage1
+from wakeword.pipeline.stage1 import PRE_CONTEXT_UNITS, STEP_SAMPLES, STEPS_PER_UNIT, Stage1
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
 from wakeword.pipeline.trigger import Firing, Trigger, logit
 from wakeword.pipeline.voice import UNIT_SAMPLES, VoiceDetector
@@ -61,6 +61,7 @@ class Detector:
         ]
         self._resting = False
         self._deaf_until = 0  # no candidate is decided before this sample
+        self._warm_from = 0  # before it, what stage 1 is given is history: it was judged when it was heard
         self._begun = 0  # detection has no use for samples before this one
         self._was_speaking = False
         self._logits = self._none = np.full((STEPS_PER_UNIT, len(self.models)), -20, np.float32)
@@ -180,6 +181,7 @@ class Detector:
         opened, self._was_speaking = speaking and not self._was_speaking, speaking
         if opened:
             self._open()
+            self._warm_from = self.heard - (1 + PRE_CONTEXT_UNITS) * UNIT_SAMPLES
             first = max(self._begun, self.heard - (1 + self._stage1.history_units) * UNIT_SAMPLES, 0)
             for start in range(first, self.heard, UNIT_SAMPLES):
                 events += self._listen(start)
@@ -198,6 +200,7 @@ class Detector:
         """Stage 1 and what follows, on the unit that begins at `start`."""
         samples = self.ring.read(start - self._stage1.context_samples, start + UNIT_SAMPLES)
         self._logits = self._stage1.push(samples)  # (2, words)
+        since = max(self._deaf_until, self._warm_from)
         events: list[Event] = []
         for step in range(STEPS_PER_UNIT):
             for number, trigger in enumerate(self._triggers):
@@ -205,7 +208,7 @@ class Detector:
                 firing = trigger.push(float(self._logits[step, number]))
                 if self._tap:
                     self._tap(number, start // STEP_SAMPLES + step, trigger.smooth)
-                if firing and (firing.decided + 1) * STEP_SAMPLES > self._deaf_until and not self._resting:
+                if firing and not self._resting and (firing.decided + 1) * STEP_SAMPLES > since:
                     events += self._judge(number, firing)
         return events
 
