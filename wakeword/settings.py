@@ -198,7 +198,7 @@ def listen_from_json(text: str) -> ListenSettings:
 
 def gate_from_json(text: str) -> GateSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
+    given = dict[str, Any](**json.loads(text))
     given["ended"] = tuple(given.get("ended", ()))
     return GateSettings(**given)
 
@@ -225,5 +225,5 @@ def status_from_json(text: str) -> StatusSettings:
 
 def uplink_from_json(text: str) -> UplinkSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
+    given = dict[str, Any](**json.loads(text))
     return UplinkSettings(**given | {"pins": tuple(given.get("pins", ()))})
