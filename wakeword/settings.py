@@ -187,7 +187,7 @@ def to_json(
 
 def listen_from_json(text: str) -> ListenSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
+    given = _mapping(text)
     given["words"] = tuple(WordSettings(**word) for word in given["words"])
     given["source"] = SourceSettings(**given["source"])
     given["session"] = SessionSettings(**given["session"])
@@ -198,20 +198,20 @@ def listen_from_json(text: str) -> ListenSettings:
 
 def gate_from_json(text: str) -> GateSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given = dict[str, Any](**json.loads(text))
+    given = _mapping(text)
     given["ended"] = tuple(given.get("ended", ()))
     return GateSettings(**given)
 
 
 def keeper_from_json(text: str) -> KeeperSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
+    given = _mapping(text)
     return KeeperSettings(**given | {"consent": ConsentSettings(**given["consent"])})
 
 
 def meter_from_json(text: str) -> MeterSettings:
     """The inverse of `to_json`; raises `TypeError`, or `ValueError` for a source that there is not."""
-    settings = MeterSettings(**json.loads(text))
+    settings = MeterSettings(**_mapping(text))
     if settings.source not in ("nft", "bpf"):
         raise ValueError(f"a meter asks nft or bpf, not {settings.source!r}")
     return settings
@@ -219,11 +219,16 @@ def meter_from_json(text: str) -> MeterSettings:
 
 def status_from_json(text: str) -> StatusSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given: dict[str, Any] = json.loads(text)
+    given = _mapping(text)
     return StatusSettings(**given | {"inputs": tuple(given["inputs"])})
 
 
 def uplink_from_json(text: str) -> UplinkSettings:
     """The inverse of `to_json`; raises `TypeError` or `KeyError` on anything else."""
-    given = dict[str, Any](**json.loads(text))
+    given = _mapping(text)
     return UplinkSettings(**given | {"pins": tuple(given.get("pins", ()))})
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    """Names and values; raises `TypeError` for JSON that is anything else."""
+    return dict(**json.loads(text))
