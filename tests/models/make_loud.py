@@ -39,17 +39,21 @@ def stage1() -> onnx.ModelProto:
 
 
 def stage2() -> onnx.ModelProto:
-    """(1, 32000) samples -> (1,) sigmoid of the decibels above `STAGE2_BIAS_DBFS`."""
+    """(1, 32000) samples -> (1, 1) nepers of power above `STAGE2_BIAS_DBFS`; the last layer leaves them as they are."""
     floor = 32768.0**2 * 10 ** (STAGE2_BIAS_DBFS / 10)
     nodes = [
         helper.make_node("ReduceSumSquare", ["samples"], ["energy"], axes=[1], keepdims=0),
         helper.make_node("Div", ["energy", "floor"], ["ratio"]),
         helper.make_node("Max", ["ratio", "least"], ["some"]),
         helper.make_node("Log", ["some"], ["nepers"]),
-        helper.make_node("Sigmoid", ["nepers"], ["score"]),
+        helper.make_node("Unsqueeze", ["nepers", "axis"], ["trunk"]),
+        helper.make_node("Identity", ["weights"], ["head"]),
     ]
-    constants = {"floor": np.array([floor * 32_000], np.float32), "least": np.array([1e-6], np.float32)}
-    return _model(nodes, {"samples": [1, 32_000]}, {"score": [1]}, constants)
+    constants = {
+        "floor": np.array([floor * 32_000], np.float32), "least": np.array([1e-6], np.float32),
+        "axis": np.array([1]), "weights": np.array([1, 0], np.float32),
+    }  # fmt: skip
+    return _model(nodes, {"samples": [1, 32_000]}, {"trunk": [1, 1], "head": [2]}, constants)
 
 
 def _model(

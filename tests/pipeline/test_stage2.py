@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from wakeword import model
+from wakeword.errors import ModelError
+from wakeword.pipeline import stage2
 from wakeword.pipeline.stage2 import SEGMENT_SAMPLES, Stage2
 
 WORDS = ("computer", "jarvis", "alexa")
@@ -20,6 +26,42 @@ def test_the_same_segment_gets_the_same_score(verifiers: dict[str, Stage2], room
     first = [verifiers[word].judge(room[130_000 : 130_000 + SEGMENT_SAMPLES]) for word in WORDS]
     verifiers["computer"].judge(room[:SEGMENT_SAMPLES])  # another in between leaves nothing behind
     assert [verifiers[word].judge(room[130_000 : 130_000 + SEGMENT_SAMPLES]) for word in WORDS] == first
+
+
+def test_words_that_differ_in_their_heads_alone_share_a_session(room: np.ndarray) -> None:
+    """And say what they say alone, in whatever order they are opened."""
+    models = [model.load(word) for word in (*WORDS, Path(__file__).parents[1] / "models" / "loud")]
+    together: list[Stage2] = []
+    for one in (*models, models[0]):
+        together.append(Stage2(one, together))
+    assert len({id(verifier._session) for verifier in together}) == 2
+    segment = room[126_000 : 126_000 + SEGMENT_SAMPLES]
+    scores = [verifier.judge(segment) for verifier in together]
+    assert scores[:-1] == [Stage2(one).judge(segment) for one in models]
+    assert scores[-1] == scores[0]
+    assert len(set(scores)) == len(models)
+
+
+def test_what_is_no_graph_is_refused() -> None:
+    word = model.load("alexa")
+    with pytest.raises(ModelError, match="cannot run this model"):
+        Stage2(replace(word, stage2_bytes=word.stage2_bytes[:-1_000]))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (129, 1)])
+def test_a_head_that_is_no_layer_of_one_number_is_refused(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage2, "answers", lambda graph, *outputs, where: [np.zeros(shape, np.float32)])
+    with pytest.raises(ModelError, match=rf"alexa.stage2\.onnx: a head of shape {re.escape(str(shape))}"):
+        Stage2(model.load("alexa"))
+
+
+def test_a_graph_without_a_head_is_refused() -> None:
+    """As those were that said a score themselves."""
+    word = model.load("alexa")
+    with pytest.raises(ModelError, match=r"alexa.stage2\.onnx: no graph of ours: .*head.*\(made by another version"):
+        Stage2(replace(word, stage2_bytes=word.stage2_bytes.replace(b"head", b"haed")))
 
 
 @pytest.mark.parametrize("segment", [

@@ -48,7 +48,9 @@ class Detector:
         self._floor = floor
         self._tap: Callable[[int, int, float], None] | None = None
         self._stage1 = Stage1(words)
-        self._stage2 = [Stage2(word) for word in words]
+        self._stage2: list[Stage2] = []
+        for word in words:
+            self._stage2.append(Stage2(word, self._stage2))
         self.reset()
 
     def reset(self) -> None:

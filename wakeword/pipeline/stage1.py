@@ -8,6 +8,7 @@ network looks inside is in `wakeword/train/stage1.py`. Other programs' models ar
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wakeword.errors import ModelError
-from wakeword.model import Model, bindable, open_session
+from wakeword.model import Model, answers, bindable, open_session
 from wakeword.pipeline.features import OVERLAP_SAMPLES, log_mel
 
 Int16 = npt.NDArray[np.int16]
@@ -90,7 +91,7 @@ class _Trunk:
     def __init__(self, models: list[Model]) -> None:
         self.words = [model.word for model in models]
         self._session: Any = open_session(models[0].stage1_bytes)  # onnxruntime has no type information
-        heads = [self._head(model, number) for number, model in enumerate(models)]
+        heads = self._heads(models)
         longest = max(rows.shape[1] for rows in heads)
         rows = np.concatenate([np.pad(rows, ((0, 0), (longest - rows.shape[1], 0))) for rows in heads])
         self._weights, self._bias = rows[:, :-2].T, rows[:, -2]  # (taps * 48, units), the newest step last; (units,)
@@ -101,16 +102,17 @@ class _Trunk:
         self._before = (longest - 2) // WIDTH - 1  # earlier steps that a score needs
         self._begin()
 
-    def _head(self, model: Model, number: int) -> Float32:
-        """(units, taps * 48 + 2): weights from the oldest step to the newest, a bias, the unit's weight in the sum."""
-        session = self._session if number == 0 else open_session(model.stage1_bytes)
-        zeros = {entry.name: np.zeros(entry.shape, np.float32) for entry in session.get_inputs()}
-        head = np.asarray(session.run(["head"], zeros)[0], np.float32)
-        rows = np.append(head, np.float32(1))[None] if head.ndim == 1 else head
-        if rows.ndim != 2 or not rows.size or rows.shape[1] < WIDTH + 2 or rows.shape[1] % WIDTH != 2:
-            where = str(model.folder / "stage1.onnx")
-            raise ModelError(f"a head of shape {head.shape}: not a multiple of {WIDTH} and a bias", where=where)
-        return rows
+    def _heads(self, models: list[Model]) -> list[Float32]:
+        """Of each word; a manifest's word for it that the trunk is another's is not enough: they must say the same."""
+        heads, first = [], None
+        for model in models:
+            where = model.folder / "stage1.onnx"
+            head, said = answers(model.stage1_bytes, "head", "trunk", where=where)
+            heads.append(_rows(head, where))
+            first = said if first is None else first
+            if not np.array_equal(first, said):
+                raise ModelError("its trunk is not the one that the manifest names", where=str(where))
+        return heads
 
     def _begin(self) -> None:
         self._stream = _Stream(self._session)
@@ -133,6 +135,14 @@ class _Trunk:
         units = np.maximum(windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias, self._least)
         logits: Float32 = units @ self._sum
         return logits
+
+
+def _rows(head: Float32, where: Path) -> Float32:
+    """(units, taps * 48 + 2): weights from the oldest step to the newest, a bias, the unit's weight in the sum."""
+    rows = np.append(head, np.float32(1))[None] if head.ndim == 1 else head
+    if rows.ndim != 2 or not rows.size or rows.shape[1] < WIDTH + 2 or rows.shape[1] % WIDTH != 2:
+        raise ModelError(f"a head of shape {head.shape}: not a multiple of {WIDTH} and a bias", where=str(where))
+    return rows
 
 
 class _Stream:

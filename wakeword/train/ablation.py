@@ -89,7 +89,15 @@ class SameFeatures(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """(B, 32000) -> (B, words)."""
-        return self.head(self.embedding(self.mel(samples)))
+        return self.head[-1](self.before(samples))
+
+    def before(self, samples: Tensor) -> Tensor:
+        """What the last layer is given: (B, 64)."""
+        return self.head[:-1](self.embedding(self.mel(samples)))
+
+    def last(self, word: int) -> Tensor:
+        """The last layer of one word: its weights, then its bias."""
+        return torch.cat([self.head[-1].weight[word], self.head[-1].bias[word : word + 1]])
 
 
 def train(pools: list[Path], stage1: Path, models: Path, out: Path, epochs: int, seed: int) -> None:

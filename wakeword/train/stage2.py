@@ -87,9 +87,13 @@ class Head(nn.Module):
         self.out = nn.Linear(64, words)
 
     def forward(self, embeddings: Tensor) -> Tensor:
+        return self.out(self.before(embeddings))
+
+    def before(self, embeddings: Tensor) -> Tensor:
+        """What the last layer is given: (B, 64)."""
         x = F.relu(self.mix(self.norm(embeddings)))
         x = F.dropout(x.flatten(1), 0.3, self.training)
-        return self.out(F.dropout(F.relu(self.hidden(x)), 0.3, self.training))
+        return F.dropout(F.relu(self.hidden(x)), 0.3, self.training)
 
 
 class Stage2(nn.Module):
@@ -101,6 +105,14 @@ class Stage2(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         return self.head(self.embedding(self.mel(samples)))
+
+    def before(self, samples: Tensor) -> Tensor:
+        """What the last layer is given: (B, 64)."""
+        return self.head.before(self.embedding(self.mel(samples)))
+
+    def last(self, word: int) -> Tensor:
+        """The last layer of one word: its weights, then its bias."""
+        return torch.cat([self.head.out.weight[word], self.head.out.bias[word : word + 1]])
 
 
 class Several(nn.Module):
@@ -116,6 +128,16 @@ class Several(nn.Module):
         logits = [network.head(network.embedding(mel)) for network in self.networks]
         words = min(found.shape[1] for found in logits)
         return torch.stack([found[:, :words] for found in logits]).mean(dim=0)
+
+    def before(self, samples: Tensor) -> Tensor:
+        """What their last layers are given, side by side: (B, 64 n)."""
+        mel = self.mel(samples)
+        return torch.cat([network.head.before(network.embedding(mel)) for network in self.networks], dim=1)
+
+    def last(self, word: int) -> Tensor:
+        """Their last layers as one."""
+        rows = [network.last(word) / len(self.networks) for network in self.networks]
+        return torch.cat([*(row[:-1] for row in rows), sum(row[-1:] for row in rows)])
 
 
 def start_from(model: Stage2, package: Path) -> None:
