@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from wakeword.errors import ConfigError
-from wakeword.train.stage1 import Stage1
+from wakeword.pipeline.stage1 import WIDTH
+from wakeword.train.stage1 import KERNEL, Stage1
 from wakeword.train.stage2 import Stage2
 
 PREFIXES = "trained.", "trained.networks.0."  # of one training; of an average of several, the first
@@ -29,7 +30,8 @@ def stage1(folder: Path) -> Stage1:
         for name in ("alpha", "delta", "root"):
             getattr(model.normaliser, name).copy_(found[f"normaliser.{name}"])
         for number, layer in enumerate(model.layers):
-            layer.conv.weight.copy_(found[f"convs.{number}.weight"])
+            rows = found[f"convs.{number}.weight"]  # (KERNEL * C, 48), as `Windows` has it
+            layer.conv.weight.copy_(rows.reshape(KERNEL, -1, WIDTH).permute(2, 1, 0))
             layer.norm.bias.copy_(found[f"convs.{number}.bias"])
             layer.norm.running_var.fill_(1 - layer.norm.eps)  # mean 0 and weight 1 are its beginning: no change
     return model.eval()

@@ -103,7 +103,11 @@ class Stage1(nn.Module):
 
 
 class Streaming(nn.Module):
-    """The same network on 80 ms, states in and out; batch norm folded into the convolutions. What is exported."""
+    """The same network on 80 ms, states in and out; batch norm folded into the convolutions. What is exported.
+
+    Frames are rows here, and a convolution is one product of gathered windows: on so few frames the runtime's own
+    convolution took half as long again for the whole network (50 us a unit instead of 34).
+    """
 
     def __init__(self, trained: Stage1) -> None:
         super().__init__()
@@ -112,29 +116,47 @@ class Streaming(nn.Module):
         self.normaliser = normaliser
         self.register_buffer("decay", decay_matrix(UNIT_FRAMES))
         self.register_buffer("fade", ((1 - SMOOTHING) ** steps)[None, :, None])
-        self.convs = nn.ModuleList(_fold(layer) for layer in trained.layers)
-        self.skips = [layer.skip for layer in trained.layers]
-        self.carries = [layer.carry for layer in trained.layers]
+        layers, frames = list(trained.layers), UNIT_FRAMES
+        self.convs = nn.ModuleList()
+        for layer in layers:
+            frames //= layer.conv.stride[0]
+            self.convs.append(Windows(_fold(layer), frames))
+        self.skips = [layer.skip for layer in layers]
+        self.carries = [layer.carry for layer in layers]
+        self.widths = [layer.conv.in_channels for layer in layers]
 
     def forward(self, log_power: Tensor, energy: Tensor, weight: Tensor, *carried: Tensor) -> tuple[Tensor, ...]:
-        """(1, 8, 40), (1, 1, 40), (1, 1, 1), five (1, C, n) -> (1, 2, 48) and the seven states after it."""
+        """(1, 8, 40), (1, 1, 40), (1, 1, 1), five (1, n, C) -> (1, 2, 48) and the seven states after it."""
         power = log_power.exp()
         smooth = self.decay @ power + self.fade * energy
         age = 1 - self.fade * (1 - weight)
-        x = self.normaliser.compress(power, smooth / age).transpose(1, 2)
+        x = self.normaliser.compress(power, smooth / age)[0]
         states = []
         for conv, skip, carry, before in zip(self.convs, self.skips, self.carries, carried, strict=True):
-            joined = torch.cat([before, x], dim=2)
-            states.append(joined[:, :, -carry:])
+            joined = torch.cat([before[0], x])
+            states.append(joined[None, -carry:])
             y = F.relu(conv(joined))
             x = x + y if skip else y
-        return (x.transpose(1, 2), smooth[:, -1:], age[:, -1:], *states)
+        return (x[None], smooth[:, -1:], age[:, -1:], *states)
 
     def zeros(self) -> list[Tensor]:
         """The states before the first frame."""
-        widths = [conv.in_channels for conv in self.convs]
-        carried = [torch.zeros(1, width, carry) for width, carry in zip(widths, self.carries, strict=True)]
+        carried = [torch.zeros(1, carry, width) for carry, width in zip(self.carries, self.widths, strict=True)]
         return [torch.zeros(1, 1, BANDS), torch.zeros(1, 1, 1), *carried]
+
+
+class Windows(nn.Module):
+    """A convolution as a product: frames that are rows, (n, C), to so many rows of 48."""
+
+    def __init__(self, conv: nn.Conv1d, rows: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(conv.weight.detach().permute(2, 1, 0).reshape(-1, WIDTH))  # (KERNEL * C, 48)
+        self.bias = nn.Parameter(conv.bias.detach())
+        first, further = torch.arange(rows) * conv.stride[0], torch.arange(KERNEL) * conv.dilation[0]
+        self.register_buffer("places", first[:, None] + further)  # (rows, KERNEL)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.addmm(self.bias, frames[self.places].flatten(1), self.weight)
 
 
 def _fold(layer: Layer) -> nn.Conv1d:
