@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip(
-    "ovos_plugin_manager", reason="needs ovos-plugin-manager, in an environment of its own: scripts/test_ovos"
+    "ovos_plugin_manager", reason="needs ovos-plugin-manager, in an environment of its own: scripts/neighbours ovos"
 )
 from ovos_plugin_manager.wakewords import (
     OVOSWakeWordFactory,

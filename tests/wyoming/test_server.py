@@ -219,7 +219,8 @@ def test_a_form_that_changes_within_a_stream_is_followed(service: Service, sente
 def test_twenty_clients_at_once_each_hear_their_own_while_one_misbehaves(
     service: Service, sentence: Sentences, room: np.ndarray
 ) -> None:
-    """Words, chunks, rates differ; four say nothing; one sends nonsense, one stalls, one floods, and reconnects."""
+    """Words, chunks, rates differ; five say nothing. One sends nonsense, leaves and returns; another stops inside an
+    event and stays; a third asks ten thousand times and takes no answer."""
 
     async def one(number: int) -> tuple[list[str], list[str | None]]:
         word = (*WORDS, "")[number % 4]
@@ -248,9 +249,15 @@ def test_twenty_clients_at_once_each_hear_their_own_while_one_misbehaves(
 
     async def all_of_them() -> tuple[list[tuple[list[str], list[str | None]]], int]:
         over = asyncio.Event()
+        _, stalled = await asyncio.open_connection("127.0.0.1", service.port)
+        stalled.write(b'{"type": "audio-chunk", "payload_length": 9}\nabc')
+        _, deaf = await asyncio.open_connection("127.0.0.1", service.port)
+        deaf.write(b'{"type": "describe"}\n' * 10_000)
         nuisance = asyncio.create_task(misbehave(over))
         found = await asyncio.gather(*(one(number) for number in range(20)))
         over.set()
+        for writer in (stalled, deaf):
+            writer.transport.abort()
         return found, await nuisance
 
     found, turns = run(all_of_them())
