@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from wakeword import errors
-from wakeword.errors import CheckFailed, ConfigError, Fatal, ModelError, SourceError, WakewordError
+from wakeword.errors import CheckFailed, ConfigError, Fatal, ModelError, SourceError, WakewordError, in_words
 
 
 @pytest.mark.parametrize(("error", "text"), [
@@ -28,3 +30,8 @@ def test_each_kind_has_its_exit_code(kind: type[WakewordError], code: int) -> No
 def test_there_is_no_kind_without_a_test_above() -> None:
     kinds = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, WakewordError)}
     assert kinds == {WakewordError, ConfigError, ModelError, SourceError, CheckFailed, Fatal}
+
+
+def test_the_systems_own_words_follow_a_files_name() -> None:
+    assert in_words(OSError(errno.ENOSPC, "No space left on device", "log")) == "no space left on device"
+    assert in_words(OSError("Torn")) == "torn"  # raised by a library, without a number

@@ -48,3 +48,8 @@ class Fatal(WakewordError):
     """What is on disk is no longer known. Nothing more is written and nothing opens."""
 
     exit_code = FATAL
+
+
+def in_words(error: OSError) -> str:
+    """What the system says of it, to stand behind the file's name: "no space left on device"."""
+    return (error.strerror or str(error)).lower()

@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wakeword.errors import USAGE, ConfigError, WakewordError
+from wakeword.errors import USAGE, ConfigError, WakewordError, in_words
 
 RUNTIME = Path("/run/wakeword")
 PATIENCE_S, LOOK_AGAIN_S = 20.0, 0.01  # for a reader that is being started
@@ -105,7 +105,7 @@ def _opened(fifo: Path, how: int) -> int:
 
 
 def _missing(path: Path, error: OSError) -> ConfigError:
-    what = (error.strerror or str(error)).lower()
+    what = in_words(error)
     return ConfigError(
         what, where=str(path), hint="systemctl status wakeword-prepare; docs/operate.md, 'It does not start'"
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from wakeword.errors import ConfigError, ModelError
+from wakeword.errors import ConfigError, ModelError, in_words
 from wakeword.settings import WordSettings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: its wheels phone home
@@ -188,7 +188,7 @@ def _tuned(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"unreadable: {error}", where=str(path)) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("words"), dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword.config import Config
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(folder)) from error
+        raise ConfigError(in_words(error), where=str(folder)) from error
 
 
 def absolute(text: str) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 
 Key = tuple[str, ...]  # a section and a key of it, or one key alone
 
@@ -23,7 +23,7 @@ def values_of(path: Path) -> tuple[dict[Key, object], dict[Key, str]]:
             raise ConfigError("anchors and aliases are not used here", where=str(path))
         node = yaml.compose(text, yaml.SafeLoader)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     except UnicodeDecodeError as error:
         raise ConfigError("not UTF-8", where=str(path)) from error
     except yaml.MarkedYAMLError as error:

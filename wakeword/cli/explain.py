@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wakeword.cli.words import add_words, configured, open_detector
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 
 if TYPE_CHECKING:
     from wakeword.eval.explain import Explanation
@@ -66,7 +66,7 @@ def execute(given: argparse.Namespace) -> int:
         for each, picture in zip(found, pictures, strict=False):
             write_png(each, picture)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=error.filename or str(given.out)) from error
+        raise ConfigError(in_words(error), where=error.filename or str(given.out)) from error
     for number, each in enumerate(found):
         _print(given, each, page, pictures[number] if pictures else None)
     if not given.json:

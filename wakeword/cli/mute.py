@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from wakeword import config
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.places import places
 
 EXAMPLES = """examples:
@@ -55,7 +55,7 @@ def report(given: argparse.Namespace, path: Path, *, on: bool | None) -> int:
             path.unlink(missing_ok=True)
     except OSError as error:
         hint = "run it as the daemon's user"
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path), hint=hint) from error
+        raise ConfigError(in_words(error), where=str(path), hint=hint) from error
     muted = path.exists()
     if given.json:
         print(json.dumps({"muted": muted, "changed": muted != before, "file": str(path)}))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wakeword.cli.words import add_words, open_detector
-from wakeword.errors import UNREADABLE, ConfigError, SourceError
+from wakeword.errors import UNREADABLE, ConfigError, SourceError, in_words
 from wakeword.events import RATE_HZ
 
 if TYPE_CHECKING:
@@ -147,4 +147,4 @@ def _write(path: Path, rows: list[list[str]]) -> None:
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([["time_s", "stage1", "stage2", "accepted"], *rows])
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error

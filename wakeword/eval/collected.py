@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from wakeword.errors import ConfigError, SourceError
+from wakeword.errors import ConfigError, SourceError, in_words
 from wakeword.eval.corpus import Entry, Said, plain
 from wakeword.eval.sounds import Told
 from wakeword.keep import clip, folder, seal
@@ -89,7 +89,7 @@ def _opened(path: Path, private: bytes) -> tuple[clip.Head, bytes]:
     try:
         return clip.unpack(seal.unseal(path.read_bytes(), private))
     except OSError as error:
-        raise SourceError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise SourceError(in_words(error), where=str(path)) from error
     except ValueError as error:
         raise SourceError(str(error), where=str(path)) from error
 

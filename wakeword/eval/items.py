@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.eval import mix
 from wakeword.eval.cache import Cache
 from wakeword.eval.collected import Sealed
@@ -145,7 +145,7 @@ def _item(
     mixed = condition.name != "clean"
     item = Item(f"{entry.path}#{condition.name}" if mixed else entry.path, entry, condition, 0)
     if isinstance(sha256, OSError):
-        item.problem = (sha256.strerror or str(sha256)).lower()
+        item.problem = in_words(sha256)
         return item
     item.weight = Path(entry.path).stat().st_size
     if entry.private:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 import wakeword
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.eval import bounds, tables
 from wakeword.eval.bounds import Frequency, Share
 from wakeword.eval.joint import Sweep
@@ -243,7 +243,7 @@ def write(
     try:
         path.write_text(text + yaml.safe_dump({"format": FORMAT, "words": words}, sort_keys=False), "utf-8")
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
 
 
 def _measured(found: Measured) -> Form:

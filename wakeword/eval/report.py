@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 import wakeword
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.eval import compare, report_words, summary
 from wakeword.eval.compare import Change
 from wakeword.eval.figures import Word
@@ -81,7 +81,7 @@ def write(
         partial.write_text(whole, "utf-8")
         partial.replace(path)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     return path
 
 

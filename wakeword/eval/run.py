@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import wakeword
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.eval import cluster, corpus, tables, work
 from wakeword.eval.cache import LIBRARIES, Cache, Result, identity, key_of, version
 from wakeword.eval.collected import Collected, Sealed, entries
@@ -77,7 +77,7 @@ def evaluate(order: Order, progress: Progress) -> Outcome:
     try:
         order.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(order.out)) from error
+        raise ConfigError(in_words(error), where=str(order.out)) from error
     (order.out / tables.RUN).unlink(missing_ok=True)  # it comes last: a folder without it is not finished
     words, notes = [model.word for model in order.words], list[str]()
     kept = entries(order.collected, words, notes) if order.collected else []

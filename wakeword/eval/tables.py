@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 
 RUN, FILES, UTTERANCES, CANDIDATES, SWEEP = (
     "run.json", "files.csv", "utterances.csv", "candidates.csv", "sweep.csv",
@@ -198,7 +198,7 @@ def read(path: Path, kind: type[Row]) -> Iterator[Row]:
                     values["groups"] = {name: text for name, text in row.items() if name.startswith(GROUP)}
                 yield kind(**values)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"not a table of this version: {error!r}", where=str(path)) from error
 

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.keep import folder
 from wakeword.settings import ConsentSettings
 
@@ -74,7 +74,7 @@ def read(path: Path) -> Consent | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError("not a consent to keep candidates", where=str(path), hint="wakeword forget") from error
     return consent
@@ -96,7 +96,7 @@ def write(path: Path, consent: Consent) -> None:
         folder.write_new(new, json.dumps({"format": FORMAT, **asdict(consent)}).encode(), durable=True)
         new.replace(path)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
 
 
 def stamp(path: Path) -> str:
@@ -139,7 +139,7 @@ def clear(shelf: Shelf) -> None:
         shelf.key.unlink(missing_ok=True)
         shelf.consent.with_name(shelf.consent.name + ".tmp").unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(shelf.key)) from error
+        raise ConfigError(in_words(error), where=str(shelf.key)) from error
 
 
 class Watch:

@@ -10,7 +10,7 @@ import errno
 import os
 from pathlib import Path
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 
 ENDING = ".clip"
 _PART = ".part"
@@ -74,7 +74,7 @@ def make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(folder)) from error
+        raise ConfigError(in_words(error), where=str(folder)) from error
 
 
 def remove(folder: Path) -> int:
@@ -95,7 +95,7 @@ def remove(folder: Path) -> int:
                 break
         else:
             return gone
-    raise ConfigError((problem.strerror or str(problem)).lower(), where=str(folder), hint="run it as the daemon's user")
+    raise ConfigError(in_words(problem), where=str(folder), hint="run it as the daemon's user")
 
 
 def empty(folder: Path) -> int:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.keep.folder import write_new
 
 MARK = b"wakeword sealed1"
@@ -77,7 +77,7 @@ def create_key(path: Path) -> bytes:
     except FileExistsError as error:
         raise ConfigError("there is a file of this name already; no key is ever replaced", where=str(path)) from error
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     return public_of(private)
 
 
@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[str, bytes, int]:
     try:
         text, mode = path.read_bytes()[:200].decode("ascii", "replace"), path.stat().st_mode
     except OSError as error:
-        raise ConfigError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise ConfigError(in_words(error), where=str(path)) from error
     found = _LINE.fullmatch(text)
     if not found:
         raise ConfigError("not a key of `wakeword collect`", where=str(path))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from wakeword.errors import SourceError
+from wakeword.errors import SourceError, in_words
 from wakeword.source.convert import Converter
 
 Int16 = npt.NDArray[np.int16]
@@ -132,7 +132,7 @@ def _open(path: Path) -> soundfile.SoundFile:
         with path.open("rb") as opened:
             empty = not opened.read(1)
     except OSError as error:
-        raise SourceError((error.strerror or str(error)).lower(), where=str(path)) from error
+        raise SourceError(in_words(error), where=str(path)) from error
     if empty:
         raise SourceError("the file is empty", where=str(path))
     if path.suffix.lower() == ".raw":

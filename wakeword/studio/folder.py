@@ -25,7 +25,7 @@ import numpy.typing as npt
 import soundfile
 
 from wakeword import model as models
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.events import RATE_HZ
 
 Int16 = npt.NDArray[np.int16]
@@ -198,4 +198,4 @@ def unkept(path: Path, error: Exception) -> ConfigError:
 
 
 def _why(error: Exception) -> str:
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+    return in_words(error) if isinstance(error, OSError) else str(error)

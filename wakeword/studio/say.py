@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from wakeword.errors import WakewordError
+from wakeword.errors import WakewordError, in_words
 from wakeword.studio.folder import PARTIAL
 from wakeword.train import phrases, voices
 
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps({"error": error.what, "hint": error.hint}, ensure_ascii=False), flush=True)
         return error.exit_code
     except OSError as error:
-        print(json.dumps({"error": (error.strerror or str(error)).lower(), "hint": "is the disk full?"}), flush=True)
+        print(json.dumps({"error": in_words(error), "hint": "is the disk full?"}), flush=True)
         return 1
     return 0
 

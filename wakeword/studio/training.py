@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.studio.child import Child
 from wakeword.studio.folder import Folder, Place
 
@@ -77,7 +77,7 @@ class Training:
             place.training.mkdir(parents=True, exist_ok=True)
             log = (place.training / LOG).open("a", encoding="utf-8")
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
+            why = in_words(error)
             raise ConfigError(why, where=str(place.training), hint="is the disk full?") from error
         with (self._root / LOCK).open("a") as lock:
             try:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.studio.child import Child
 from wakeword.studio.folder import Place
 
@@ -31,7 +31,7 @@ class Voices:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError((error.strerror or str(error)).lower(), where=str(folder)) from error
+            raise ConfigError(in_words(error), where=str(folder)) from error
         words = [sys.executable, "-m", "wakeword.studio.say", place.phrase, str(folder)]
         self._child = await Child.start(*words, folder=place.folder)
         self._task = asyncio.create_task(self._follow(place, self._child))
