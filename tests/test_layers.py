@@ -21,7 +21,8 @@ ORDER = [
     "keep", "keeper", "listener", "hearing", "listen",
     "ovos", "openwakeword", "wyoming",
     "service", "uplink", "meter",
-    "sections", "config", "places", "supervise", "lives", "onlookers", "display", "status", "plan", "join", "prepare",
+    "sections", "config", "places", "supervise", "lives", "onlookers", "display", "status", "mqtt", "plan",
+    "join", "prepare",
     "demo", "eval", "fleet", "bench", "ordeal",
     "train", "versus", "studio", "cli",
 ]  # fmt: skip
@@ -39,7 +40,7 @@ RESERVED = {
     "soxr": {"source", "train"},
     "_webrtcvad": {"pipeline"}, "webrtcvad": set(), "websockets": {"service", "studio", "uplink"},
     "cryptography": {"evidence", "keep", "service"},
-    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "openwakeword": set(),
+    "wyoming": {"wyoming", "service"}, "zeroconf": {"wyoming"}, "paho": {"mqtt"}, "openwakeword": set(),
     "pymicro_features": {"peers"}, "pymicro_wakeword": set(),
     "requests": set(), "urllib.request": set(), "http": {"service", "studio"}, "pickle": set(),
 }  # fmt: skip

@@ -70,6 +70,7 @@ RULES = (
     Rule(r"wakeword (replay|wyoming) .*(open|micro)wakeword:", why_not="other programs' models: tests/peers"),
     Rule(r"wakeword devices", why_not="a microphone: tests/processes/test_microphone.py"),
     Rule(r"wakeword (status|monitor|hold)", why_not="a daemon that listens: tests/processes/test_status.py"),
+    Rule(r"wakeword mqtt", why_not="a broker: tests/processes/test_mqtt.py has one"),
     Rule(r"wakeword studio", why_not="a browser: tests/studio drives it"),
     Rule(r"wakeword (collect|forget|eval --collected)", why_not="asks, and needs what was collected: tests/keep"),
     Rule(r"wakeword (eval --positives DIR|tune run --max-fa-per-hour 1$)", why_not="what a studio left: tests/studio"),

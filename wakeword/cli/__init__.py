@@ -32,6 +32,7 @@ COMMANDS = {
     "unmute": "open the microphone again",
     "service": "a local service that receives, saves and reports sessions",
     "wyoming": "a wake-word service for satellites and Home Assistant",
+    "mqtt": "the daemon's events for an MQTT broker and Home Assistant: wakes and sessions, no sound",
     "audit": "verify, show, report on or export an evidence log",
     "fleet": "noisy daily counts of many speakers: estimate, simulate, attack",
     "train": "train the models of one or more words",
