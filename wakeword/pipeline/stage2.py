@@ -36,9 +36,16 @@ class Stage2:
 
     def judge(self, segment: Int16) -> float:
         """(32000,) int16 -> score in [0, 1]."""
-        samples = segment.astype(np.float32)[None]
-        said = self._session.run(["trunk"], {"samples": samples})[0][0]
-        return 0.5 + 0.5 * math.tanh(float(said @ self._weights + self._bias) / 2)  # the logistic function
+        return self.weigh(self.look(segment))
+
+    def look(self, segment: Int16) -> Float32:
+        """(32000,) int16 -> (n,), what the last layer is given: the same for all words that share the session."""
+        look: Float32 = self._session.run(["trunk"], {"samples": segment.astype(np.float32)[None]})[0][0]
+        return look
+
+    def weigh(self, look: Float32) -> float:
+        """A look -> score in [0, 1]."""
+        return 0.5 + 0.5 * math.tanh(float(look @ self._weights + self._bias) / 2)  # the logistic function
 
 
 def _head(model: Model) -> Float32:

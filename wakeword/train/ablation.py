@@ -1,13 +1,13 @@
 """What each part of the cascade is worth: either stage alone, both, and both with stage 2 on stage 1's features.
 
     python -m wakeword.train.ablation train POOL… MINED… --stage1 stage1.pt --models DIR --out OUT
-    python -m wakeword.train.ablation alone stage2.pt… --conditions DIR --corpora DIR --out ALONE.csv
+    python -m wakeword.train.ablation alone --models DIR --conditions DIR --corpora DIR --out ALONE.csv
     python -m wakeword.train.ablation table BOTH.csv SAME-FEATURES.csv ALONE.csv
 
 `train` makes a second stage that looks at what the first one looks at: a copy of its network on the same log-mel
 frames, trained on over the same clips as stage 2 and with its loss, under a head that sees the 2 s as a whole. It
-writes model folders that differ from `--models` in stage 2 alone, to be swept. `alone` asks stage 2 four times a
-second, whatever stage 1 says. `table` prints the misses at each bound of false accepts.
+writes model folders that differ from `--models` in stage 2 alone, to be swept. `alone` asks the stage 2 of `--models`
+four times a second, whatever stage 1 says. `table` prints the misses at each bound of false accepts.
 """
 
 from __future__ import annotations
@@ -20,25 +20,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import yaml
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wakeword.events import RATE_HZ
+from wakeword.model import load
 from wakeword.pipeline import features
 from wakeword.pipeline.stage1 import WIDTH
+from wakeword.pipeline.stage2 import SEGMENT_SAMPLES
+from wakeword.pipeline.stage2 import Stage2 as Verifier
 from wakeword.train import assemble, choose, corpus, train_stage2
-from wakeword.train.export import Scale, load_stage1, load_stage2, stage2_graph
+from wakeword.train.export import Scale, load_stage1, stage2_graph
 from wakeword.train.learn import Pool
 from wakeword.train.progress import Pace
 from wakeword.train.stage1 import Stage1
-from wakeword.train.stage2 import HEAD_WIDTH, SEGMENT_SAMPLES, Several
+from wakeword.train.stage2 import HEAD_WIDTH
 from wakeword.train.sweep import EARLY_S, LATE_S
+
+Int16 = npt.NDArray[np.int16]
 
 WORDS = ("computer", "jarvis", "alexa")
 HOP = RATE_HZ // 4  # between two questions to stage 2, when nothing else asks it
-BATCH = 32
 BOUNDS = (0.1, 0.5, 1.0)  # false accepts an hour
 
 
@@ -116,19 +121,16 @@ def train(pools: list[Path], stage1: Path, models: Path, out: Path, epochs: int,
         assemble.write(out / word, manifest, one, stage2_graph(network.eval(), number, Scale()))
 
 
-def windows(sound: corpus.Float32) -> np.ndarray:
-    """(n, 32000) in int16 steps, every `HOP` samples, silence before the first."""
-    padded = np.concatenate([np.zeros(SEGMENT_SAMPLES - HOP, np.float32), sound * 32767])
-    ends = range(SEGMENT_SAMPLES, len(padded) + 1, HOP)
-    return np.stack([padded[end - SEGMENT_SAMPLES : end] for end in ends]) if ends else np.zeros((0, SEGMENT_SAMPLES))
+def windows(sound: corpus.Float32) -> list[Int16]:
+    """(32000,) every `HOP` samples, silence before the first."""
+    padded = np.concatenate([np.zeros(SEGMENT_SAMPLES - HOP, np.int16), np.rint(sound * 32767).astype(np.int16)])
+    return [padded[end - SEGMENT_SAMPLES : end] for end in range(SEGMENT_SAMPLES, len(padded) + 1, HOP)]
 
 
-def scores(model: Several, sound: corpus.Float32) -> np.ndarray:
-    """(n, words) of all windows."""
-    asked = torch.from_numpy(windows(sound).astype(np.float32))
-    with torch.inference_mode():
-        found = [torch.sigmoid(model(part)) for part in asked.split(BATCH)]
-    return torch.cat(found).numpy() if found else np.zeros((0, len(WORDS)))
+def scores(verifiers: list[Verifier], sound: corpus.Float32) -> np.ndarray:
+    """(n, words) of all windows; the words are of one training, so that one look serves them all."""
+    looks = [verifiers[0].look(segment) for segment in windows(sound)]
+    return np.array([[verifier.weigh(look) for verifier in verifiers] for look in looks]).reshape(-1, len(verifiers))
 
 
 def peaks(column: np.ndarray) -> list[int]:
@@ -142,9 +144,9 @@ def peaks(column: np.ndarray) -> list[int]:
     return found
 
 
-def alone(weights: list[Path], dev: Path, corpora: Path, out: Path) -> None:
+def alone(folder: Path, dev: Path, corpora: Path, out: Path) -> None:
     """The table of `sweep.py` with stage 1 always in favour."""
-    model = load_stage2(weights)
+    verifiers = [Verifier(load(folder / word)) for word in WORDS]
     clips = list(csv.DictReader((dev / "index.csv").open(newline="")))
     files = [row for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
     pace, partial = Pace(), out.with_suffix(".tmp")
@@ -154,13 +156,13 @@ def alone(weights: list[Path], dev: Path, corpora: Path, out: Path) -> None:
         for row in (row for row in clips if row["word"] in WORDS):
             sound = np.pad(corpus.read(dev / row["path"]), (0, int(LATE_S * RATE_HZ)))
             first, last = (int((float(row["end_s"]) + by) * RATE_HZ / HOP) for by in (-EARLY_S, LATE_S))
-            best = scores(model, sound)[max(0, first - 1) : last, WORDS.index(row["word"])].max()
+            best = scores(verifiers, sound)[max(0, first - 1) : last, WORDS.index(row["word"])].max()
             table.writerow([row["word"], row["condition"], row["path"], row["speaker"], "", "1", f"{best:.6f}", "0"])
         for done, row in enumerate(files, 1):
             sound = corpus.blank_spoken(corpus.read(corpora / row["path"]), row["path"])
             place = [row["path"], row["source"]]
             table.writerow(["", "speech", *place, "-1", "0", "0", f"{len(sound) / RATE_HZ / 3600:.6f}"])
-            for word, column in zip(WORDS, scores(model, sound).T, strict=True):
+            for word, column in zip(WORDS, scores(verifiers, sound).T, strict=True):
                 for at in peaks(column):
                     if column[at] > choose.LEAST:
                         time_s = f"{at * HOP / RATE_HZ:.2f}"
@@ -235,7 +237,7 @@ def main() -> None:
     one.add_argument("--epochs", type=int, default=8)
     one.add_argument("--seed", type=int, default=1)
     two = kinds.add_parser("alone")
-    two.add_argument("stage2", type=Path, nargs="+")
+    two.add_argument("--models", type=Path, required=True, help="model folders of one training")
     two.add_argument("--conditions", type=Path, required=True)
     two.add_argument("--corpora", type=Path, required=True)
     two.add_argument("--out", type=Path, required=True)
@@ -247,7 +249,7 @@ def main() -> None:
     if given.kind == "train":
         train(given.pools, given.stage1, given.models, given.out, given.epochs, given.seed)
     elif given.kind == "alone":
-        alone(given.stage2, given.conditions, given.corpora, given.out)
+        alone(given.models, given.conditions, given.corpora, given.out)
     else:
         table(given.cascade, given.same, given.alone)
 
