@@ -46,9 +46,10 @@ def loaded(code: str) -> tuple[set[str], str | None]:
     ("import wakeword.listen", set()),
     (LISTENING, NUMPY | ONNXRUNTIME | VOICE | YAML),
     ("import wakeword.uplink", {"websockets"} | NOTES),
+    ("import wakeword.mqtt", {"paho"}),
     ("import wakeword.cli.replay", set()),
     ("import wakeword.cli.audit", NOTES),
-], ids=["package", "help", "listen before its wall", "listen at work", "uplink", "replay's help", "audit"])  # fmt: skip
+], ids=["package", "help", "listen before its wall", "listen at work", "uplink", "mqtt", "replay's help", "audit"])  # fmt: skip
 def test_a_process_loads_no_more_than_this(code: str, allowed: set[str]) -> None:
     names, _ = loaded(code)
     assert names - {"wakeword"} <= allowed
