@@ -49,7 +49,9 @@ def loaded(code: str) -> tuple[set[str], str | None]:
     ("import wakeword.mqtt", {"paho"}),
     ("import wakeword.cli.replay", set()),
     ("import wakeword.cli.audit", NOTES),
-], ids=["package", "help", "listen before its wall", "listen at work", "uplink", "mqtt", "replay's help", "audit"])  # fmt: skip
+], ids=[
+    "package", "help", "listen before its wall", "listen at work", "uplink", "mqtt", "replay's help", "audit"
+])  # fmt: skip
 def test_a_process_loads_no_more_than_this(code: str, allowed: set[str]) -> None:
     names, _ = loaded(code)
     assert names - {"wakeword"} <= allowed
