@@ -11,6 +11,7 @@ import pytest
 from wakeword.eval.bounds import poisson, wilson
 from wakeword.versus import choose, table
 from wakeword.versus.choose import Clip, Hearing, Setting
+from wakeword.versus.engines import FLOOR
 from wakeword.versus.streams import Said
 from wakeword.versus.table import Result
 
@@ -55,10 +56,23 @@ def test_tables_show_percentages_counts_and_kinds_of_noise(result: Result) -> No
     percent, counted, kinds = table.markdown([others[0], result, others[1]]).split("\n\n")
     assert percent.splitlines()[2] == "| an engine | alexa (2) | – | 0.0 / 25.0 / 100.0 % | – |"
     cells = [cell.strip() for cell in counted.splitlines()[2].split("|")]
-    assert cells[3:9] == ["≤ 0.5", "0.5, 0.250", "0 of 2 (0.0–65.8 %)", "1 of 4 (4.6–69.9 %)",
+    assert cells[3:9] == ["≤ 0.5", "0.250", "0 of 2 (0.0–65.8 %)", "1 of 4 (4.6–69.9 %)",
                           "4 of 4 (51.0–100.0 %)", "3 in 10.0 h (0.06–0.88/h)"]  # fmt: skip
     assert len(counted.splitlines()) == 3  # nothing is known of a bound that no setting keeps
     assert kinds.splitlines()[2] == "| an engine | alexa | 2 of 2 | 1 of 2 | 2 of 2 | 0 of 2 | none missed |  |"
+
+
+@pytest.mark.parametrize(("levels", "threshold", "told"), [
+    ((0.5,), 0.25, "0.250"), ((0.1, 0.5), 0.25, "0.5, 0.250"), ((0.1, 0.5), FLOOR, "sensitivity 0.5"),
+], ids=["a score", "two stages", "no score"])  # fmt: skip
+def test_a_setting_is_told_by_what_can_be_turned(
+    result: Result, levels: tuple[float, ...], threshold: float, told: str
+) -> None:
+    assert result.setting
+    hearing, setting = replace(result.hearing, levels=levels), replace(result.setting, threshold=threshold)
+    results = [replace(result, hearing=hearing, setting=setting, bound=bound) for bound in ("0.1", "0.5", "1")]
+    counted = table.markdown(results).split("\n\n")[1]
+    assert counted.splitlines()[2].split(" | ")[3] == told
 
 
 def test_means_are_over_the_words_that_are_shipped_here_for_engines_that_have_them_all(result: Result) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from wakeword.eval.bounds import Frequency, Share, poisson, wilson
 from wakeword.versus.choose import CLASSES, Hearing, Setting, class_of
+from wakeword.versus.engines import FLOOR
 
 BOUNDS = (0.1, 0.5, 1.0)  # false accepts an hour
 SHIPPED = "as shipped"
@@ -127,14 +128,22 @@ def _counted(results: Sequence[Result]) -> str:
     ]
     for result in results:
         if result.setting:
-            level, threshold = result.setting.level, result.setting.threshold
             own = [_share(result.missed(name)) for name in CLASSES]
-            setting = f"{level:g}, {threshold:.3f}"
+            setting = _turned(result)
             bound = result.bound if result.bound == SHIPPED else f"≤ {result.bound}"
             lines.append(
                 _line(result.engine, result.hearing.word, bound, setting, *own, _frequency(result.false_accepts))
             )
     return "\n".join(lines)
+
+
+def _turned(result: Result) -> str:
+    """The setting, by what can be turned: a threshold, two of them, or a sensitivity where there is no score."""
+    assert result.setting
+    level, threshold = result.setting.level, result.setting.threshold
+    if threshold <= FLOOR:
+        return f"sensitivity {level:g}"
+    return f"{threshold:.3f}" if len(result.hearing.levels) == 1 else f"{level:g}, {threshold:.3f}"
 
 
 def _kinds(results: Sequence[Result], bound: str = "0.5") -> str:
