@@ -13,11 +13,12 @@ import pytest
 from wakeword import peers
 from wakeword.config import Config, load
 from wakeword.errors import ConfigError, ModelError
-from wakeword.events import Candidate, Event, Verdict
+from wakeword.events import Candidate, Event, Verdict, Voice
+from wakeword.model import SMOOTHED_STEPS, open_session, set_digest, sha256
 from wakeword.model import load as load_model
-from wakeword.model import open_session, set_digest, sha256
-from wakeword.peers.openwakeword import EMBEDDING, FIRST_UNITS, MEL, Heads
+from wakeword.peers.openwakeword import ASKED_UNITS, EMBEDDING, FIRST_UNITS, MEL, Heads
 from wakeword.pipeline.pipeline import Detector
+from wakeword.pipeline.stage1 import PRE_CONTEXT_UNITS
 from wakeword.plan import make_plan
 
 SPEC = importlib.util.find_spec("openwakeword")
@@ -94,6 +95,27 @@ def test_heads_of_the_same_features_share_them() -> None:
 
 
 # --- in the pipeline
+
+
+def test_wherever_it_is_asked_its_scores_are_those_of_a_program_that_never_stopped(room: np.ndarray) -> None:
+    """Voice opens anew after a pause; what is heard again from the ring, before that, is asked too."""
+    hiss = np.random.default_rng(1).normal(0, 2, 5 * 16_000).astype(np.int16)
+    sound = np.concatenate([hiss, room[7 * 16_000 : 11 * 16_000], hiss, room[18 * 16_000 : 22 * 16_000], hiss])
+    sound = sound[: len(sound) // UNIT * UNIT]
+    heads = Heads([peers.replace_stage1(load_model("alexa"), ALEXA)])
+    padded = np.concatenate([np.zeros(480, np.int16), sound])
+    always = np.concatenate([heads.push(padded[at : at + 480 + UNIT])[:, 0] for at in range(0, len(sound), UNIT)])
+    smooth = np.convolve(always, np.ones(SMOOTHED_STEPS) / SMOOTHED_STEPS)[: len(always)]
+    alone, tapped = Detector.load("alexa", stage1={"alexa": ALEXA}), {}
+    alone.watch(lambda word, step, logit: tapped.update({step: logit}))
+    opened = [e.at // UNIT for e in alone.process(sound) if isinstance(e, Voice) and e.speaking]
+    assert len(opened) >= 2
+    asked = [step for unit in opened for step in range(2 * (unit - 1 - ASKED_UNITS), 2 * unit + 25)]
+    np.testing.assert_allclose([tapped[step] for step in asked], smooth[asked], atol=1e-3)
+
+
+def test_its_history_reaches_back_by_what_the_pipeline_asks_of() -> None:
+    assert ASKED_UNITS == PRE_CONTEXT_UNITS
 
 
 def test_its_model_asks_and_our_stage_2_answers(

@@ -3,7 +3,7 @@
 Every 80 ms, as `openwakeword/utils.py` 0.5.1 does: mel spectrogram of 1760 samples -> 8 frames of 32 bands, x / 10 + 2;
 Google's speech_embedding of the last 76 frames -> 96 numbers; the head on the last 16 of these (or what it wants) -> a
 score. A score serves both 40 ms steps of its unit. Where its program runs all day, ours starts with voice: from the
-ring, early enough that nothing of the beginning is left in what the head sees once voice is there.
+ring, early enough that nothing of the beginning is left in what the head sees where the pipeline first asks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ MEL_FRAMES, MEL_BANDS = 76, 32  # what one embedding sees: 0.775 s
 UNIT_FRAMES = 8
 EMBEDDING_SIZE = 96
 FIRST_UNITS = 5  # of a stream: nothing is said about them, as there
+ASKED_UNITS = 14  # before the one in which voice opens, of which the pipeline asks: stage1.PRE_CONTEXT_UNITS
 MOST_HISTORY_UNITS = 46  # 3.7 s of the ring's 4
 _NONE = -20.0  # the logit of a score that is nothing
 
@@ -72,7 +73,8 @@ class Heads:
         self._heads: list[Any] = [open_session(model.peer_files["head"]) for model in models]
         self._lengths = [_length(head, model) for head, model in zip(self._heads, models, strict=True)]
         self._longest = max(self._lengths)
-        self.history_units = min(self._longest + MEL_FRAMES // UNIT_FRAMES + 1, MOST_HISTORY_UNITS)
+        settled = self._longest + MEL_FRAMES // UNIT_FRAMES + 1
+        self.history_units = min(settled + ASKED_UNITS, MOST_HISTORY_UNITS)
         self._beginning = self._of_noise()
         self.reset()
 
