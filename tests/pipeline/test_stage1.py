@@ -142,10 +142,10 @@ def test_a_trunk_that_is_not_the_one_the_manifest_names_is_refused(words: list[m
 def with_heads(words: list[model.Model], heads: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Stage1:
     """The shipped trunk with other heads."""
 
-    def answers(graph: bytes, *outputs: str, where: Path) -> list[np.ndarray]:
-        found = dict(zip(outputs, model.answers(graph, *outputs, where=where), strict=True))
-        return [{**found, "head": given[graph]}[name] for name in outputs]
+    def answers(session: object, *outputs: str, where: Path) -> list[np.ndarray]:
+        found = dict(zip(outputs, model.answers(session, *outputs, where=where), strict=True))
+        return [{**found, "head": given[where]}[name] for name in outputs]
 
-    given = {word.stage1_bytes: heads[word.word] for word in words}
+    given = {word.folder / "stage1.onnx": heads[word.word] for word in words}
     monkeypatch.setattr(stage1, "answers", answers)
     return Stage1(words)

@@ -31,9 +31,8 @@ def test_the_same_segment_gets_the_same_score(verifiers: dict[str, Stage2], room
 def test_words_that_differ_in_their_heads_alone_share_a_session(room: np.ndarray) -> None:
     """And say what they say alone, in whatever order they are opened."""
     models = [model.load(word) for word in (*WORDS, Path(__file__).parents[1] / "models" / "loud")]
-    together: list[Stage2] = []
-    for one in (*models, models[0]):
-        together.append(Stage2(one, together))
+    sessions: dict[bytes, object] = {}
+    together = [Stage2(one, sessions) for one in (*models, models[0])]
     assert len({id(verifier._session) for verifier in together}) == 2
     segment = room[126_000 : 126_000 + SEGMENT_SAMPLES]
     scores = [verifier.judge(segment) for verifier in together]
@@ -52,7 +51,7 @@ def test_what_is_no_graph_is_refused() -> None:
 def test_a_head_that_is_no_layer_of_one_number_is_refused(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage2, "answers", lambda graph, *outputs, where: [np.zeros(shape, np.float32)])
+    monkeypatch.setattr(stage2, "answers", lambda session, *outputs, where: [np.zeros(shape, np.float32)])
     with pytest.raises(ModelError, match=rf"alexa.stage2\.onnx: a head of shape {re.escape(str(shape))}"):
         Stage2(model.load("alexa"))
 

@@ -191,3 +191,18 @@ def test_the_floor_of_mining_lets_so_many_candidates_an_hour_through(
     found = len(mine.candidates(model, room.astype(np.float32) / 32768, floors[1]))
     assert found == pytest.approx(500 * len(room) / 16_000 / 3_600, abs=2)
     assert mine.floor_for(model, tmp_path, 1e9) == mine.LEAST
+
+
+def test_mining_that_finds_nothing_says_what_is_wrong_and_leaves_nothing(tmp_path: Path, room: np.ndarray) -> None:
+    rows = ["path,source,fold"]
+    for path in ("speech/a.flac", "noise/household/b.flac", "noise/music/c.flac", "rir/d.flac"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        soundfile.write(tmp_path / path, room[:16_000], 16_000)
+        rows.append(f"{path},room,train")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    model = heard(train_head.Head())
+    with torch.no_grad():
+        model.heads.sum.bias.fill_(-20.0)
+    with pytest.raises(ConfigError, match=r"stage 1 asks nowhere at a score of 0\.12 \(it has learned too little"):
+        mine.mine(model, ["ok_garden"], tmp_path / "mined", tmp_path, passes=1, floor=0.12, seed=1)
+    assert not (tmp_path / "mined").exists()

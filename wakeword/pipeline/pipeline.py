@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +49,8 @@ class Detector:
         self._floor = floor
         self._tap: Callable[[int, int, float], None] | None = None
         self._stage1 = Stage1(words)
-        self._stage2: list[Stage2] = []
-        for word in words:
-            self._stage2.append(Stage2(word, self._stage2))
+        sessions: dict[bytes, Any] = {}  # onnxruntime's
+        self._stage2 = [Stage2(word, sessions) for word in words]
         self.reset()
 
     def reset(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.pipeline.trigger import Trigger
 from wakeword.train import augment, corpus
@@ -73,7 +74,8 @@ def mine(
 ) -> None:  # fmt: skip
     """Write the pool; prints progress and time left.
 
-    `kinds` are beginnings of the corpora's paths; each pass hears this `share` of the files, drawn anew.
+    `kinds` are beginnings of the corpora's paths; each pass hears this `share` of the files, drawn anew. Raises
+    `ConfigError` when nothing is found.
     """
     around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
@@ -96,6 +98,9 @@ def mine(
             )
             end = CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
+    if not clips:
+        hint = "it has learned too little: more clips, or more epochs of it"
+        raise ConfigError(f"stage 1 asks nowhere at a score of {floor:g}", where=str(corpora), hint=hint)
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "samples.npy", np.stack(clips))
     with (out / "items.csv").open("w", newline="") as file:
