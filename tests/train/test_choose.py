@@ -53,6 +53,14 @@ def test_false_accepts_close_to_a_counted_one_are_the_same() -> None:
     assert choose.false_accepts(table, 0.95, 0.5) == 0
 
 
+def test_a_stage_whose_threshold_is_0_says_yes_to_all() -> None:
+    """As it must when the other stage is looked at alone."""
+    table = sweep([(1.0, 0.4)], [(0.2, 0.9), (1.0, 0.6), (1.0, 0.1)])
+    assert choose.false_accepts(table, 0.0, 0.5) == 2
+    assert choose.false_accepts(table, 0.5, 0.0) == 2
+    assert choose.false_accepts(table, 0.0, 0.0) == 3
+
+
 def test_a_miss_is_a_refusal_by_either_stage() -> None:
     table = sweep([(0.9, 0.9), (0.9, 0.1), (0.1, 0.9), (0.5, 0.5)], [])
     assert choose.misses(table, 0.5, 0.5) == dict.fromkeys(CONDITIONS, 2)

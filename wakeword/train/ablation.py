@@ -163,7 +163,7 @@ def alone(folder: Path, dev: Path, corpora: Path, out: Path) -> None:
             place = [row["path"], row["source"]]
             table.writerow(["", "speech", *place, "-1", "0", "0", f"{len(sound) / RATE_HZ / 3600:.6f}"])
             for word, column in zip(WORDS, scores(verifiers, sound).T, strict=True):
-                for at in peaks(column):
+                for at in sorted(peaks(column)):  # as they would be said: accepts are joined in order of time
                     if column[at] > choose.LEAST:
                         time_s = f"{at * HOP / RATE_HZ:.2f}"
                         table.writerow([word, "speech", *place, time_s, "1", f"{column[at]:.6f}", "0"])

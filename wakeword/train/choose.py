@@ -91,7 +91,9 @@ def joined(sweep: Sweep) -> joint.Sweep:
             said.append(Utterance(name, name, "", 0.0, 0.0, True, False, condition=condition))
             rows.append(Alternative(name, "", 0.0, 0.0, one, two, 0.0, one, 0.0, name))
     for (path, time_s), (one, two) in zip(sweep.places, sweep.false.tolist(), strict=True):
-        rows.append(Alternative(path, "", time_s, time_s, one, two, 0.0, one, time_s + REST_S))
+        rows.append(
+            Alternative(path, "", time_s, time_s, one, two, -1.0, one, time_s + REST_S)
+        )  # at a threshold of 0 too
     return joint.build("", said, files, rows)
 
 
