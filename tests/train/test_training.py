@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 onnx = pytest.importorskip("onnx", reason="training needs the extra 'train'")
 
-from wakeword.train import augment, learn, train_stage1, train_stage2  # noqa: E402
+from wakeword.train import augment, average, learn, train_stage1, train_stage2  # noqa: E402
 from wakeword.train.learn import Average, Pool, learning_rate  # noqa: E402
 from wakeword.train.stage1 import Stage1  # noqa: E402
 from wakeword.train.stage2 import Stage2, start_from  # noqa: E402
@@ -79,6 +79,14 @@ def test_the_average_follows_the_weights() -> None:
 
 
 # --- stage 1
+
+
+def test_weights_are_averaged_and_counters_taken_from_the_last(tmp_path: Path) -> None:
+    for number, value in enumerate((1.0, 2.0, 6.0)):
+        torch.save({"weight": torch.full((2,), value), "count": torch.tensor(number)}, tmp_path / f"{number}.pt")
+    average.average([tmp_path / f"{number}.pt" for number in range(3)], tmp_path / "mean.pt")
+    mean = torch.load(tmp_path / "mean.pt", weights_only=True)
+    assert (mean["weight"].tolist(), int(mean["count"])) == ([3.0, 3.0], 2)
 
 
 def test_a_crop_holds_the_word_and_what_may_follow_it(pool_folder: Path) -> None:

@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     whole.add_argument("--embedding", type=Path, help="folder of the weights that stage 2 starts from")
     whole.add_argument("--pools", type=int, default=2, help="augmented copies of everything (default 2)")
     whole.add_argument("--epochs-stage1", type=int, default=16)
-    whole.add_argument("--epochs-stage2", type=int, default=14)
+    whole.add_argument("--epochs-stage2", type=int, default=10)
     whole.add_argument("--seeds-stage2", type=int, default=2, help="trainings of stage 2, averaged (default 2)")
 
 

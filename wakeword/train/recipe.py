@@ -23,6 +23,7 @@ from wakeword.errors import ConfigError
 from wakeword.train import (
     assemble,
     augment,
+    average,
     card,
     choose,
     conditions,
@@ -39,6 +40,8 @@ from wakeword.train.export import load_stage1
 from wakeword.train.learn import Pool
 from wakeword.train.phrases import Word
 
+KEPT_EPOCHS = (4, 6, 8, 10)  # of stage 2, whose weights are averaged: late ones hear in noise, early ones strangers
+
 Step = tuple[str, Path, Callable[[], object]]  # name, what exists when it is done, what to do
 
 
@@ -54,7 +57,7 @@ class Recipe:
     embedding: Path  # embedding_model.onnx and melspectrogram.onnx
     pools: int = 2  # of 69 000 clips each
     epochs_stage1: int = 16  # over one pool; the later pools get as many again
-    epochs_stage2: int = 14
+    epochs_stage2: int = 10
     seeds_stage2: int = 2  # trainings whose logits are averaged: each errs on other sounds
     rounds: int = synthesize.ROUNDS  # synthetic speakers a word
     seed: int = 1
@@ -135,7 +138,7 @@ def steps(recipe: Recipe) -> list[Step]:
         ("stage 1", stage1 / "stage1.pt", lambda: _stage1(recipe, pools, stage1)),
         ("mining", mined / "items.csv", lambda: _mine(recipe, stage1, mined)),
         *(
-            (f"stage 2 {p.name}", p / "stage2.pt", lambda p=p, n=n: _stage2(recipe, [*pools, mined], p, n))
+            (f"stage 2 {p.name}", p / "kept.pt", lambda p=p, n=n: _stage2(recipe, [*pools, mined], p, n))
             for n, p in enumerate(stage2)
         ),
         ("dev conditions", work / "dev" / "index.csv", lambda: _conditions(recipe, work / "dev")),
@@ -195,6 +198,8 @@ def _stage2(recipe: Recipe, pools: list[Path], out: Path, number: int) -> None:
     seed = recipe.seed + number
     model = train_stage2.begin(len(recipe.words), recipe.embedding, seed)
     train_stage2.train(drawer, model, out, recipe.epochs_stage2, seed)
+    kept = [out / f"epoch{epoch}.pt" for epoch in range(1, recipe.epochs_stage2 + 1) if epoch in KEPT_EPOCHS]
+    average.average(kept or [out / "stage2.pt"], out / "kept.pt")
 
 
 def _conditions(recipe: Recipe, out: Path) -> None:
@@ -214,7 +219,7 @@ def _held_conditions(recipe: Recipe, out: Path) -> None:
 
 def _assemble(recipe: Recipe, out: Path, details: dict[str, Any]) -> None:
     work = recipe.work
-    stage2 = [folder / "stage2.pt" for folder in _stage2_folders(recipe)]
+    stage2 = [folder / "kept.pt" for folder in _stage2_folders(recipe)]
     assemble.assemble(work / "stage1" / "stage1.pt", stage2, list(recipe.spoken), out, details, recipe.seed)
 
 
