@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,8 @@ def test_nothing_is_subscribed_to(broker: Mosquitto, listener: Listener) -> None
 def test_a_broker_that_refuses_is_named(tmp_path: Path) -> None:
     notes: queue.Queue[str] = queue.Queue()
     passwords = tmp_path / "passwords"
+    if not shutil.which("mosquitto_passwd"):
+        pytest.skip("needs mosquitto_passwd: apt-get install mosquitto")
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "speaker", "secret"], check=True)
     broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}")
     with teller(broker.port, notes, user="speaker", password="guess"):
