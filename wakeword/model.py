@@ -138,11 +138,8 @@ def set_digest(hashes: list[str]) -> str:
     return sha256("".join(f"{digest}\n" for digest in sorted(set(hashes))).encode())
 
 
-def open_session(graph: bytes, *, to_run: bool = True) -> Any:
-    """An onnxruntime session of one thread that does not spin. Raises `ModelError`.
-
-    Made ready for speed, or, when it is not `to_run` often, left as it is: that takes a third of the time.
-    """
+def open_session(graph: bytes) -> Any:
+    """An onnxruntime session of one thread that does not spin. Raises `ModelError`."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -150,9 +147,6 @@ def open_session(graph: bytes, *, to_run: bool = True) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = 3
-    if not to_run:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own for each kind of unusable graph

@@ -78,11 +78,12 @@ class WakewordVerifier(HotWordVerifier):
                 hint='"word": "alexa"; or "enabled": false')  # fmt: skip
         self._judges: list[tuple[Stage2, float]] = []  # none: all is refused
         try:
-            self._judges = [self._judge(word) for word in ([words] if isinstance(words, str) else words)]
+            sessions: dict[bytes, Any] = {}
+            self._judges = [self._judge(word, sessions) for word in ([words] if isinstance(words, str) else words)]
         except Exception:  # the listener would go on without a verifier
             _log.exception("cannot load %s: every wake will be refused", words)
 
-    def _judge(self, word: str) -> tuple[Stage2, float]:
+    def _judge(self, word: str, sessions: dict[bytes, Any]) -> tuple[Stage2, float]:
         """The word's stage 2 and its threshold."""
         from wakeword.model import load
         from wakeword.pipeline.stage2 import Stage2
@@ -90,7 +91,7 @@ class WakewordVerifier(HotWordVerifier):
         model, point = load(word), str(self.config.get("point", "default"))
         if point not in model.points:
             raise ConfigError(f"'{word}' has no operating point '{point}'", hint=f"it has {', '.join(model.points)}")
-        return Stage2(model), model.points[point].stage2
+        return Stage2(model, sessions), model.points[point].stage2
 
     def verify(self, chunk: bytes) -> bool:
         """Whether one of the words is in the last 2 s of these samples (16-bit, 16 kHz, mono; silence before them)."""

@@ -23,8 +23,9 @@ from wakeword.errors import ModelError
 from wakeword.events import Candidate, Event, Verdict, Voice
 from wakeword.model import load as load_model
 from wakeword.model import set_digest, sha256
-from wakeword.peers.microwakeword import HISTORY_UNITS, Networks
+from wakeword.peers.microwakeword import SETTLING_UNITS, Networks
 from wakeword.pipeline.pipeline import Detector
+from wakeword.pipeline.stage1 import PRE_CONTEXT_UNITS
 from wakeword.plan import make_plan
 
 SPEC = importlib.util.find_spec("pymicro_wakeword")
@@ -37,6 +38,7 @@ FOLDER = Path(SPEC.submodule_search_locations[0]) / "models"
 MANIFEST, NETWORK = FOLDER / "alexa.json", FOLDER / "alexa.tflite"
 ALEXA = f"microwakeword:{MANIFEST}"
 UNIT, STEP = 1_280, 640
+HISTORY_UNITS = PRE_CONTEXT_UNITS + SETTLING_UNITS
 
 
 @pytest.fixture(scope="module")

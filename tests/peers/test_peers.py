@@ -16,7 +16,7 @@ from wakeword.errors import ConfigError, ModelError
 from wakeword.events import Candidate, Event, Verdict, Voice
 from wakeword.model import SMOOTHED_STEPS, open_session, set_digest, sha256
 from wakeword.model import load as load_model
-from wakeword.peers.openwakeword import ASKED_UNITS, EMBEDDING, FIRST_UNITS, MEL, Heads
+from wakeword.peers.openwakeword import EMBEDDING, FIRST_UNITS, MEL, Heads
 from wakeword.pipeline.pipeline import Detector
 from wakeword.pipeline.stage1 import PRE_CONTEXT_UNITS
 from wakeword.plan import make_plan
@@ -110,12 +110,8 @@ def test_wherever_it_is_asked_its_scores_are_those_of_a_program_that_never_stopp
     alone.watch(lambda word, step, logit: tapped.update({step: logit}))
     opened = [e.at // UNIT for e in alone.process(sound) if isinstance(e, Voice) and e.speaking]
     assert len(opened) >= 2
-    asked = [step for unit in opened for step in range(2 * (unit - 1 - ASKED_UNITS), 2 * unit + 25)]
+    asked = [step for unit in opened for step in range(2 * (unit - 1 - PRE_CONTEXT_UNITS), 2 * unit + 25)]
     np.testing.assert_allclose([tapped[step] for step in asked], smooth[asked], atol=1e-3)
-
-
-def test_its_history_reaches_back_by_what_the_pipeline_asks_of() -> None:
-    assert ASKED_UNITS == PRE_CONTEXT_UNITS
 
 
 def test_its_model_asks_and_our_stage_2_answers(

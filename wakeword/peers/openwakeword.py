@@ -29,8 +29,7 @@ MEL_FRAMES, MEL_BANDS = 76, 32  # what one embedding sees: 0.775 s
 UNIT_FRAMES = 8
 EMBEDDING_SIZE = 96
 FIRST_UNITS = 5  # of a stream: nothing is said about them, as there
-ASKED_UNITS = 14  # before the one in which voice opens, of which the pipeline asks: stage1.PRE_CONTEXT_UNITS
-MOST_HISTORY_UNITS = 46  # 3.7 s of the ring's 4
+MOST_SETTLING_UNITS = 32  # with what is asked about, 3.7 s of the ring's 4
 _NONE = -20.0  # the logit of a score that is nothing
 
 
@@ -73,8 +72,7 @@ class Heads:
         self._heads: list[Any] = [open_session(model.peer_files["head"]) for model in models]
         self._lengths = [_length(head, model) for head, model in zip(self._heads, models, strict=True)]
         self._longest = max(self._lengths)
-        settled = self._longest + MEL_FRAMES // UNIT_FRAMES + 1
-        self.history_units = min(settled + ASKED_UNITS, MOST_HISTORY_UNITS)
+        self.settling_units = min(self._longest + MEL_FRAMES // UNIT_FRAMES + 1, MOST_SETTLING_UNITS)
         self._beginning = self._of_noise()
         self.reset()
 

@@ -33,7 +33,7 @@ class Trunk(Protocol):
 
     words: list[str]
     context_samples: int  # that its features of a unit look back on
-    history_units: int  # that it is to hear before the unit in which voice opened
+    settling_units: int  # that it is to hear before the first that it is asked about
 
     def reset(self) -> None:
         """Zero the states."""
@@ -54,7 +54,7 @@ class Stage1:
         order = [word for trunk in self._trunks for word in trunk.words]
         self._columns = [order.index(model.word) for model in models]
         self.context_samples = max(trunk.context_samples for trunk in self._trunks)
-        self.history_units = max(trunk.history_units for trunk in self._trunks)
+        self.history_units = PRE_CONTEXT_UNITS + max(trunk.settling_units for trunk in self._trunks)
 
     def reset(self) -> None:
         """Zero the states: what follows has nothing before it."""
@@ -86,12 +86,13 @@ def _open(models: list[Model]) -> Trunk:
 
 class _Trunk:
     context_samples = OVERLAP_SAMPLES
-    history_units = PRE_CONTEXT_UNITS
+    settling_units = 0  # training began it so
 
     def __init__(self, models: list[Model]) -> None:
         self.words = [model.word for model in models]
-        self._session: Any = open_session(models[0].stage1_bytes)  # onnxruntime has no type information
-        heads = self._heads(models)
+        sessions: list[Any] = [open_session(model.stage1_bytes) for model in models]  # onnxruntime has no types
+        heads = _heads(models, sessions)
+        self._session = sessions[0]
         longest = max(rows.shape[1] for rows in heads)
         rows = np.concatenate([np.pad(rows, ((0, 0), (longest - rows.shape[1], 0))) for rows in heads])
         self._weights, self._bias = rows[:, :-2].T, rows[:, -2]  # (taps * 48, units), the newest step last; (units,)
@@ -101,18 +102,6 @@ class _Trunk:
         self._least = np.where(alone, -np.inf, 0).astype(np.float32)
         self._before = (longest - 2) // WIDTH - 1  # earlier steps that a score needs
         self._begin()
-
-    def _heads(self, models: list[Model]) -> list[Float32]:
-        """Of each word; a manifest's word for it that the trunk is another's is not enough: they must say the same."""
-        heads, first = [], None
-        for model in models:
-            where = model.folder / "stage1.onnx"
-            head, said = answers(open_session(model.stage1_bytes, to_run=False), "head", "trunk", where=where)
-            heads.append(_rows(head, where))
-            first = said if first is None else first
-            if not np.array_equal(first, said):
-                raise ModelError("its trunk is not the one that the manifest names", where=str(where))
-        return heads
 
     def _begin(self) -> None:
         self._stream = _Stream(self._session)
@@ -135,6 +124,19 @@ class _Trunk:
         units = np.maximum(windows.reshape(STEPS_PER_UNIT, -1) @ self._weights + self._bias, self._least)
         logits: Float32 = units @ self._sum
         return logits
+
+
+def _heads(models: list[Model], sessions: list[Any]) -> list[Float32]:
+    """Of each word; a manifest's word for it that the trunk is another's is not enough: they must say the same."""
+    heads, first = [], None
+    for model, session in zip(models, sessions, strict=True):
+        where = model.folder / "stage1.onnx"
+        head, said = answers(session, "head", "trunk", where=where)
+        heads.append(_rows(head, where))
+        first = said if first is None else first
+        if not np.array_equal(first, said):
+            raise ModelError("its trunk is not the one that the manifest names", where=str(where))
+    return heads
 
 
 def _rows(head: Float32, where: Path) -> Float32:

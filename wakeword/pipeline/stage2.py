@@ -32,12 +32,10 @@ class Stage2:
         Raises `ModelError` for a graph that is no stage 2.
         """
         sessions = {} if sessions is None else sessions
-        session = open_session(model.stage2_bytes, to_run=not sessions)
+        session: Any = open_session(model.stage2_bytes)  # onnxruntime has no type information
         head = _head(session, model.folder / "stage2.onnx")
         trunk = model.stage2_bytes.replace(head.tobytes(), b"", 1)
-        if trunk not in sessions:
-            sessions[trunk] = open_session(model.stage2_bytes) if sessions else session
-        self._session: Any = sessions[trunk]  # onnxruntime has no type information
+        self._session = sessions.setdefault(trunk, session)
         self._weights, self._bias = head[:-1], head[-1]
 
     def judge(self, segment: Int16) -> float:

@@ -18,6 +18,7 @@ import copy
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.model import load
 from wakeword.pipeline import features
@@ -146,7 +148,10 @@ def peaks(column: np.ndarray) -> list[int]:
 
 def alone(folder: Path, dev: Path, corpora: Path, out: Path) -> None:
     """The table of `sweep.py` with stage 1 always in favour."""
-    verifiers = [Verifier(load(folder / word)) for word in WORDS]
+    sessions: dict[bytes, Any] = {}
+    verifiers = [Verifier(load(folder / word), sessions) for word in WORDS]
+    if len(sessions) > 1:
+        raise ConfigError("the words' stages 2 are not of one training", where=str(folder))
     clips = list(csv.DictReader((dev / "index.csv").open(newline="")))
     files = [row for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
     pace, partial = Pace(), out.with_suffix(".tmp")

@@ -91,9 +91,8 @@ def joined(sweep: Sweep) -> joint.Sweep:
             said.append(Utterance(name, name, "", 0.0, 0.0, True, False, condition=condition))
             rows.append(Alternative(name, "", 0.0, 0.0, one, two, 0.0, one, 0.0, name))
     for (path, time_s), (one, two) in zip(sweep.places, sweep.false.tolist(), strict=True):
-        rows.append(
-            Alternative(path, "", time_s, time_s, one, two, -1.0, one, time_s + REST_S)
-        )  # at a threshold of 0 too
+        above = -1.0  # there at a threshold of 0 too, as when stage 2 is looked at alone
+        rows.append(Alternative(path, "", time_s, time_s, one, two, above, one, time_s + REST_S))
     return joint.build("", said, files, rows)
 
 
