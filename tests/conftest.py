@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from browser import Chromium, started
 from hypothesis import HealthCheck, settings
 
 import wakeword
+
+if TYPE_CHECKING:
+    from broker import Listener, Mosquitto
 
 settings.register_profile(
     "wakeword",
@@ -40,6 +44,26 @@ def said() -> list[dict[str, str]]:
     """What is said in the room: start_s, end_s, what, who, word, how."""
     with ROOM.with_suffix(".csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real MQTT broker; see `broker.py`, which skips where its library or its program is not."""
+    from broker import Mosquitto
+
+    running = Mosquitto(tmp_path)
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def listener(broker: Mosquitto) -> Iterator[Listener]:
+    """Reads all that the broker is told."""
+    from broker import Listener
+
+    reading = Listener(broker.port)
+    yield reading
+    reading.close()
 
 
 @pytest.fixture(scope="module")

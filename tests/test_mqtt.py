@@ -6,7 +6,6 @@ import json
 import queue
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,20 +20,6 @@ WAKE = {"from": "listen", "event": "wake", "word": "jarvis", "start_s": 1.0, "st
 OPEN = {"from": "gate", "event": "open", "sid": 1}
 CLOSE = {"from": "gate", "event": "close", "sid": 1, "bytes": 32_000, "ms": 1_000, "why": "end"}
 SAID = json.dumps({"event_type": "wake", "word": "jarvis", "stage1": 0.98, "stage2": 0.91}, separators=(",", ":"))
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    running = Mosquitto(tmp_path)
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    reading = Listener(broker.port)
-    yield reading
-    reading.close()
 
 
 def teller(port: int, notify: queue.Queue[str] | None = None, **more: str) -> Teller:
@@ -161,7 +146,16 @@ def test_a_broker_that_refuses_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["homeassistant.local", "http://a", "mqtt://", "mqtt://a:99999", "mqtt://user:secret@a", "mqtt://a/topic"]
+    "url",
+    [
+        "homeassistant.local",
+        "http://a",
+        "http://a:80",
+        "mqtt://",
+        "mqtt://a:99999",
+        "mqtt://user:secret@a",
+        "mqtt://a/topic",
+    ],
 )
 def test_an_address_that_cannot_be_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="not a broker"):

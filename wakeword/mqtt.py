@@ -47,7 +47,8 @@ class Broker:
         """Host, port, TLS. Raises `ConfigError`."""
         try:
             parts = urlsplit(self.url)
-            port = parts.port or PORTS[parts.scheme]
+            usual = PORTS[parts.scheme]
+            port = parts.port or usual
         except (KeyError, ValueError) as error:
             raise ConfigError(f"not a broker: {self.url}", hint="mqtt://HOST[:PORT] or mqtts://HOST[:PORT]") from error
         if not parts.hostname or parts.username or parts.password or parts.path not in ("", "/"):

@@ -250,3 +250,9 @@ def python_places() -> list[Path]:
     places = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parent, Path("/etc"), Path("/usr")]
     places += [Path("/lib"), Path("/lib64")]
     return [place for place in places if place.exists()]
+
+
+def resolver_places() -> list[Path]:
+    """Where /etc/resolv.conf may lead."""
+    places = (Path("/run/systemd/resolve"), Path("/run/resolvconf"), Path("/run/NetworkManager"))
+    return [place for place in places if place.exists()]

@@ -40,7 +40,7 @@ from wakeword.messages import (
 )
 from wakeword.notices import Sent, Stats, UplinkWalls
 from wakeword.notify import Notifier
-from wakeword.sandbox import AF_INET, AF_INET6, python_places, wall_calls, wall_files
+from wakeword.sandbox import AF_INET, AF_INET6, python_places, resolver_places, wall_calls, wall_files
 from wakeword.service import fleet
 from wakeword.service.outbox import Outbox, SessionFailed
 from wakeword.service.pins import pin
@@ -243,9 +243,8 @@ def build_walls(settings: UplinkSettings) -> dict[str, int]:
     No AF_UNIX either: a sound server may listen there. Files can be read where Python, TLS and the resolver need them.
     Before the first thread.
     """
-    resolver = (Path("/run/systemd/resolve"), Path("/run/resolvconf"), Path("/run/NetworkManager"))
     receipts = [Path(settings.receipts)] if settings.receipts else []
-    wall_files(read=[*python_places(), *(path for path in resolver if path.exists())], write=receipts)
+    wall_files(read=[*python_places(), *resolver_places()], write=receipts)
     wall_calls([AF_INET, AF_INET6])
     tried = try_acts(allowed=("inet", "inet6"), log=Path(settings.evidence) if settings.evidence else None)
     demand(tried)

@@ -41,20 +41,6 @@ class Telling:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    running = Mosquitto(tmp_path)
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    reading = Listener(broker.port)
-    yield reading
-    reading.close()
-
-
-@pytest.fixture
 def telling(broker: Mosquitto, tmp_path: Path) -> Iterator[Telling]:
     running = Telling(broker, tmp_path / "events.sock")
     yield running

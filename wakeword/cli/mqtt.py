@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wakeword.cli.status import events, socket_arguments
 from wakeword.errors import CheckFailed, ConfigError
-from wakeword.sandbox import AF_INET, AF_INET6, AF_UNIX, python_places, wall_calls, wall_files
+from wakeword.sandbox import AF_INET, AF_INET6, AF_UNIX, python_places, resolver_places, wall_calls, wall_files
 from wakeword.status.client import connected, lines
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def execute(given: argparse.Namespace) -> int:
     broker = Broker(given.broker, given.user, _password(given.password_file))
     teller = Teller(broker, Topics(name, given.discovery), _say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wall_files(read=[*python_places(), *(place for place in (Path("/run/systemd/resolve"),) if place.exists())])
+    wall_files(read=[*python_places(), *resolver_places()])
     wall_calls([AF_UNIX, AF_INET, AF_INET6])
     try:
         with teller:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from wakeword.errors import CheckFailed
+from wakeword.errors import CheckFailed, in_words
 
 PATIENCE_S = 5.0
 Line = dict[str, Any]  # Any: JSON
@@ -24,7 +24,7 @@ def connected(path: str) -> Iterator[socket.socket]:
             link.connect(path)
         except OSError as error:
             hint = "is a daemon running, with status.events set to this?"
-            raise CheckFailed(f"no daemon answers: {(error.strerror or '').lower()}", where=path, hint=hint) from error
+            raise CheckFailed(f"no daemon answers: {in_words(error)}", where=path, hint=hint) from error
         yield link
 
 

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, in_words
 from wakeword.hold import pack
 from wakeword.status.figures import Figures, Line
 from wakeword.status.journal import Journal
@@ -120,7 +120,7 @@ class Status:
         except ValueError as error:
             return {"event": "refused", "what": str(error)}
         except OSError as error:
-            return {"event": "refused", "what": f"listen does not take it: {(error.strerror or '').lower()}"}
+            return {"event": "refused", "what": f"listen does not take it: {in_words(error)}"}
         return {"event": "asked", "do": "hold", "ms": length_ms}
 
 
