@@ -125,10 +125,16 @@ class Daemon:
         """The next line of this kind."""
         return self.until(lambda line: (line["from"], line["event"]) == (process, event))
 
-    def to_the_end(self) -> int:
-        """All lines that are still to come; the exit code."""
+    def rest(self) -> Iterator[Line]:
+        """All lines that are still to come, as they come."""
         while (line := self._coming.get(timeout=HANG_S)) is not None:
             self.lines.append(line)
+            yield line
+
+    def to_the_end(self) -> int:
+        """All lines that are still to come; the exit code."""
+        for _ in self.rest():
+            pass
         return self.process.wait(HANG_S)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

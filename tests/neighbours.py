@@ -34,7 +34,7 @@ from typing import IO
 
 import numpy as np
 import soundfile
-from daemon import verify
+from daemon import Daemon, verify
 from wyoming.asr import Transcript
 from wyoming.client import AsyncClient
 from wyoming.satellite import RunSatellite
@@ -237,7 +237,7 @@ def stt(place: Place) -> None:
     with tempfile.TemporaryDirectory() as scratch, place.log("stt").open("a") as log:
         with started(command, log, HF_HUB_OFFLINE="1") as server:
             until(partial(answers, socket.AF_INET, ("127.0.0.1", port)), "Whisper listens", server)
-            sessions = _daemon(f"tcp://127.0.0.1:{port}", Path(scratch), log)
+            sessions = _daemon(f"tcp://127.0.0.1:{port}", Path(scratch))
         verify(Path(scratch) / "state" / "evidence")
     for session in sessions:
         print(f"stt: {session.said:48} {session.after_s:4.1f} s after its end: {session.text!r}")
@@ -278,23 +278,17 @@ def _whisper(python: str, folder: Path) -> Path:
     return folder
 
 
-def _daemon(url: str, folder: Path, log: IO[str]) -> list[Session]:
+def _daemon(url: str, folder: Path) -> list[Session]:
     """The sessions of `wakeword run` over the room."""
-    lines = list(csv.DictReader(ROOM.with_suffix(".csv").open(newline="")))
-    command = [*WAKEWORD, "run", "--json", "--input", str(ROOM), "--url", url]
-    command += ["--evidence", str(folder / "state" / "evidence")]
-    for word in ("computer", "jarvis", "alexa"):
-        command += ["--word", word]
+    room = list(csv.DictReader(ROOM.with_suffix(".csv").open(newline="")))
+    words = [option for word in ("computer", "jarvis", "alexa") for option in ("--word", word)]
     sessions: dict[int, Session] = {}
     said = ""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WAKEWORD_")}
-    environment["XDG_CONFIG_HOME"] = str(folder)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process:
-        assert process.stdout
-        for line in map(json.loads, process.stdout):
+    with Daemon(folder, url, "--input", str(ROOM), *words) as daemon:
+        for line in daemon.rest():
             match line["from"], line["event"]:
                 case "listen", "wake":
-                    said = [each["what"] for each in lines if float(each["start_s"]) < line["end_s"]][-1]
+                    said = [each["what"] for each in room if float(each["start_s"]) < line["end_s"]][-1]
                 case "gate", "open":
                     sessions[line["sid"]] = Session(said)
                 case "gate", "close":
@@ -302,8 +296,8 @@ def _daemon(url: str, folder: Path, log: IO[str]) -> list[Session]:
                 case "uplink", "transcript":
                     session = sessions[line["sid"]]
                     session.text, session.after_s = line["text"], time.monotonic() - session.closed
-    if process.returncode:
-        raise NeighbourError(f"the daemon ended with {process.returncode}")
+        if ended := daemon.process.wait(HANG_S):
+            raise NeighbourError(f"the daemon ended with {ended}: {daemon.stderr()}")
     return list(sessions.values())
 
 
