@@ -67,8 +67,7 @@ def test_about_names_every_file_by_its_hash(room: Room, tmp_path: Path) -> None:
 def test_the_verifier_in_the_archive_checks_the_log_in_it(room: Room, tmp_path: Path) -> None:
     """As its README says, with nothing of this package on the path."""
     (tmp_path / "all.tar").write_bytes(archive(room, lived(room)))
-    with tarfile.open(tmp_path / "all.tar") as tar:
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", "all.tar"], cwd=tmp_path, check=True)  # as auditors do
     ask = [sys.executable, "-I", "-S", "verify_log.py", "log", "--key", "device.vkey", "--receipts", "receipts.txt"]
     done = subprocess.run(ask, cwd=tmp_path / "evidence", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
