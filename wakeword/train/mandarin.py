@@ -7,6 +7,7 @@ loudspeaker rooms and fast speech blur tones. The words are `jieba`'s dictionary
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -71,7 +72,9 @@ class Dictionary:
 
 
 def _words() -> list[str]:
-    import jieba
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports pkg_resources, which says on standard error that it will go
+        import jieba
 
     with jieba.get_dict_file() as file:
         lines = [line.split(" ") for line in file.read().decode("utf-8").splitlines()]

@@ -1,0 +1,207 @@
+"""What models lose where rooms, microphones, codecs and tempo are other than in the recordings they were chosen on.
+
+    python -m wakeword.train.channels MODELS --conditions DIR [--corpora DIR] [--words a,b]
+
+Each of `CHANNELS` is put between the dev fold and the daemon's pipeline at its default point: the words said in quiet,
+and with `--corpora` the hours without them. A table in Markdown: misses a word, false accepts of all words together.
+Models that learned the channel instead of the word show it here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy import signal
+
+from wakeword.eval.mix import align, in_room, level
+from wakeword.events import RATE_HZ, Verdict
+from wakeword.pipeline.pipeline import Detector
+from wakeword.replay import replay
+from wakeword.train import corpus
+from wakeword.train.augment import Float32
+
+Channel = Callable[[Float32], Float32]
+
+BEFORE, AFTER = RATE_HZ // 2, RATE_HZ  # of near-silence around a word: rooms ring on, and a stream runs before it
+FLOOR = 1e-5  # -100 dBFS: no microphone is silent
+
+
+def at(dbfs: float) -> Channel:
+    """The active part at so many dBFS: a low gain, or somebody far away."""
+    return lambda sound: sound / np.float32(level(sound)) * np.float32(10 ** (dbfs / 20))
+
+
+def clipped(times: float) -> Channel:
+    """So many times too loud for the converter."""
+    return lambda sound: np.clip(sound / (np.abs(sound).max() + FLOOR) * np.float32(times), -1, 1) * np.float32(0.5)
+
+
+def tone(points: dict[float, float]) -> Channel:
+    """A tone curve: gain in dB at frequencies in Hz, between which it is straight; linear phase."""
+    hz = [0.0, *points, RATE_HZ / 2]
+    gains_db = np.array([*points.values()])[[0, *range(len(points)), -1]]
+    taps = signal.firwin2(511, hz, 10 ** (gains_db / 20), fs=RATE_HZ)
+    return lambda sound: np.asarray(np.convolve(sound, taps, "same"), np.float32)
+
+
+def tilted(db_per_octave: float) -> Channel:
+    """Thin (above 0) or dull (below), around 1 kHz."""
+    return tone({hz: db_per_octave * float(np.log2(hz / 1000)) for hz in (62.5, 125, 250, 500, 1000, 2000, 4000, 7900)})
+
+
+def coded(container: str, codec: str, rate_hz: int = RATE_HZ) -> Channel:
+    """Through a codec and back, by libsndfile."""
+
+    def through(sound: Float32) -> Float32:
+        file = io.BytesIO()
+        soundfile.write(file, _resampled(sound, RATE_HZ, rate_hz), rate_hz, format=container, subtype=codec)
+        file.seek(0)
+        heard = _resampled(soundfile.read(file, dtype="float32")[0], rate_hz, RATE_HZ)
+        return np.pad(heard, (0, max(0, len(sound) - len(heard))))[: len(sound)]
+
+    return through
+
+
+def _resampled(sound: Float32, rate_hz: int, to_hz: int) -> Float32:
+    return np.asarray(signal.resample_poly(sound, to_hz, rate_hz).clip(-1, 1), np.float32)
+
+
+def across(t60_s: float, metres: float) -> Channel:
+    """Across an empty shoe-box room, by image sources."""
+    return lambda sound: in_room(sound, _response(t60_s, metres))
+
+
+@cache
+def _response(t60_s: float, metres: float) -> Float32:
+    import pyroomacoustics as pra
+
+    size = np.array([metres + 1.6, metres + 0.7, 2.7])
+    absorption, order = pra.inverse_sabine(t60_s, size)
+    room = pra.ShoeBox(size, fs=RATE_HZ, materials=pra.Material(absorption), max_order=min(order, 25))
+    room.add_source([0.8, 0.9, 1.6])
+    room.add_microphone([0.8 + metres * 0.8, 0.9 + metres * 0.6, 1.1])  # five, four, three
+    room.compute_rir()
+    return align(np.asarray(room.rir[0][0], np.float32))
+
+
+def hum(snr_db: float) -> Channel:
+    """Mains of 50 Hz and its third harmonic, so far below the active part."""
+
+    def with_hum(sound: Float32) -> Float32:
+        turn = 2 * np.pi * 50 * np.arange(len(sound)) / RATE_HZ
+        wave = (np.sin(turn) + np.sin(3 * turn) / 2) / np.sqrt(0.625)
+        return np.asarray(sound + wave * level(sound) * 10 ** (-snr_db / 20), np.float32)
+
+    return with_hum
+
+
+def played(speed: float) -> Channel:
+    """Faster and higher, or slower and lower: what another sampling clock or another body does."""
+
+    def at_speed(sound: Float32) -> Float32:
+        places = np.arange(0, len(sound) - 1, speed)
+        return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+
+    return at_speed
+
+
+CHANNELS: dict[str, Channel] = {
+    "as recorded": lambda sound: sound,
+    "at -50 dBFS": at(-50),
+    "at -60 dBFS": at(-60),
+    "ten times too loud": clipped(10),
+    "a tenth of full scale beside zero": lambda sound: sound + np.float32(0.1),
+    "hum as loud as the voice": hum(0),
+    "dull, -4 dB an octave": tilted(-4),
+    "thin, +4 dB an octave": tilted(4),
+    "nothing above 3 kHz": tone({2900: 0, 3200: -80}),
+    "300 to 3400 Hz": tone({220: -80, 300: 0, 3400: 0, 3700: -80}),
+    "A-law at 8 kHz": coded("WAV", "ALAW", 8000),
+    "GSM 06.10 at 8 kHz": coded("WAV", "GSM610", 8000),
+    "MP3": coded("MP3", "MPEG_LAYER_III"),
+    "Opus": coded("OGG", "OPUS"),
+    "3 m away, T60 0.4 s": across(0.4, 3),
+    "4 m away, T60 0.6 s": across(0.6, 4),
+    "6 m away, T60 0.9 s": across(0.9, 6),
+    "slower, 0.85 times": played(0.85),
+    "faster, 1.18 times": played(1.18),
+}
+
+_detector: Detector
+
+
+def _start(folder: str, words: list[str]) -> None:
+    global _detector  # noqa: PLW0603 - one detector a worker process
+    _detector = Detector.load(*(str(Path(folder) / word) for word in words))
+
+
+def _accepted(sound: Float32, channel: str) -> list[str]:
+    """The words found in what comes out of a channel."""
+    _detector.reset()
+    samples = (CHANNELS[channel](sound).clip(-1, 1) * 32767).round().astype(np.int16)
+    events = replay([samples], _detector, None)
+    return [event.candidate.word for event in events if isinstance(event, Verdict) and event.accepted]
+
+
+def _said(job: tuple[str, str, str]) -> tuple[str, bool]:
+    channel, path, word = job
+    sound = np.pad(corpus.read(Path(path)), (BEFORE, AFTER))
+    sound = sound + np.float32(FLOOR) * np.random.default_rng(1).standard_normal(len(sound)).astype(np.float32)
+    return word, word in _accepted(sound, channel)
+
+
+def _unsaid(job: tuple[str, str]) -> tuple[float, int]:
+    channel, path = job
+    sound = corpus.blank_spoken(corpus.read(Path(path)), path)
+    return len(sound) / RATE_HZ / 3600, len(_accepted(sound, channel))
+
+
+def _without(corpora: Path) -> list[str]:
+    return [str(corpora / row["path"]) for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
+
+
+def measure(
+    models: Path, words: list[str], dev: Path, corpora: Path | None, processes: int, names: Iterable[str] = CHANNELS
+) -> Iterator[list[str]]:
+    """The table's rows, each as soon as it is measured. Raises `WakewordError` for models that cannot be loaded."""
+    with (dev / "index.csv").open(newline="") as file:
+        clips = [row for row in csv.DictReader(file) if row["condition"] == "clean" and row["word"] in words]
+    unsaid = _without(corpora) if corpora else []
+    spoken = Counter(row["word"] for row in clips)
+    yield ["", *(f"{word}, of {spoken[word]}" for word in words), "false accepts"]
+    with multiprocessing.Pool(processes, _start, (str(models), words)) as pool:
+        for channel in names:
+            said = [(channel, str(dev / row["path"]), row["word"]) for row in clips]
+            missed = Counter(word for word, found in pool.imap(_said, said, chunksize=20) if not found)
+            false = pool.map(_unsaid, [(channel, path) for path in unsaid], chunksize=1)
+            hours, count = np.sum(false, axis=0) if false else (0, 0)
+            yield [channel, *(str(missed[word]) for word in words), f"{count:.0f} in {hours:.1f} h"]
+
+
+def main() -> None:
+    """Parse the command line and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--conditions", type=Path, required=True)
+    parser.add_argument("--corpora", type=Path)
+    parser.add_argument("--words", default="computer,jarvis,alexa")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    table = measure(given.models, given.words.split(","), given.conditions, given.corpora, given.processes)
+    for number, row in enumerate(table):
+        print(f"| {' | '.join(row)} |", flush=True)
+        if number == 0:
+            print("| --- " * len(row) + "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()
