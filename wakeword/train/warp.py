@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,9 @@ def draw(random: Random) -> tuple[float, float, float]:
 
 def warp(sound: Float32, factors: list[tuple[float, float, float]]) -> list[Float32]:
     """(n,) -> one (n / tempo,) for each of `factors`; analysed once."""
-    import pyworld
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports pkg_resources, which says on standard error that it will go
+        import pyworld
 
     samples = np.ascontiguousarray(sound, np.float64)
     rough, times = pyworld.dio(samples, RATE_HZ, frame_period=FRAME_MS)
