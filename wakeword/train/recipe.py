@@ -53,7 +53,7 @@ class Recipe:
     corpora: Path  # speech/, noise/, rir/ and manifest.csv
     wake: Path  # recordings of wake words and index.csv
     out: Path  # model folders
-    work: Path  # pools, checkpoints, sweeps: about 15 GB
+    work: Path  # pools, checkpoints, sweeps: about 23 GB
     embedding: Path  # embedding_model.onnx and melspectrogram.onnx
     pools: int = 2  # of 69 000 clips each
     epochs_stage1: int = 16  # over one pool; the later pools get as many again
