@@ -92,19 +92,19 @@ def test_a_room_keeps_the_place_of_a_click_and_rings_on() -> None:
 def test_the_table_counts_what_is_missed_and_what_wakes(
     tmp_path: Path, room: np.ndarray, said: list[dict[str, str]]
 ) -> None:
-    """One clip says the word, one does not; the hours without it are a room that says it."""
+    """One clip says the word, two do not; the hours without it are a room that says it."""
     start = int(next(float(row["start_s"]) for row in said if row["word"] == "jarvis") * RATE)
     (tmp_path / "speech").mkdir()
     soundfile.write(tmp_path / "jarvis.wav", room[start - 16_000 : start + 24_000], RATE)
     soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
     soundfile.write(tmp_path / "speech" / "room.wav", room, RATE)
     (tmp_path / "manifest.csv").write_text("path,fold,source\nspeech/room.wav,dev,demo\n")
-    clips = ["jarvis.wav,clean,jarvis", "silence.wav,clean,jarvis", "jarvis.wav,babble-0dB,jarvis"]
+    clips = ["jarvis.wav,clean,jarvis", *["silence.wav,clean,jarvis"] * 2, "jarvis.wav,babble-0dB,jarvis"]
     (tmp_path / "index.csv").write_text("\n".join(["path,condition,word", *clips]))
     models, names = model.find("jarvis").parent, ["as recorded", "at -50 dBFS"]
     head, *rows = channels.measure(models, ["jarvis"], tmp_path, tmp_path, processes=1, names=names)
-    assert head == ["", "jarvis, of 2", "false accepts"]
-    assert [row[:2] for row in rows] == [[name, "1"] for name in names]
+    assert head == ["", "jarvis, of 3", "false accepts"]
+    assert [row[:2] for row in rows] == [[name, "2"] for name in names]
     for row in rows:
         count, _, hours = row[2].partition(" in ")
         assert int(count) >= 1

@@ -24,6 +24,7 @@ from wakeword.source.convert import Converter
 
 Float32 = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
+Point = npt.NDArray[np.float64]  # (3,)
 Random = np.random.Generator
 
 LEAD, TAIL = RATE_HZ, RATE_HZ // 2
@@ -175,14 +176,21 @@ def simulate_rooms(count: int, seed: int) -> list[Float32]:
             absorption, order = pra.inverse_sabine(t60, size)
         except ValueError:  # that room cannot be so dead or so live
             continue
-        room = pra.ShoeBox(size, fs=RATE_HZ, materials=pra.Material(absorption), max_order=min(order, 12))
         microphone = random.uniform(0.3, size - 0.3)
         direction = random.standard_normal(3) * [1, 1, 0.3]
         talker = microphone + direction / np.linalg.norm(direction) * random.uniform(0.5, 4)
         if not np.all((talker > 0.2) & (talker < size - 0.2)):
             continue
-        room.add_source(talker)
-        room.add_microphone(microphone)
-        room.compute_rir()
-        rooms.append(align(np.asarray(room.rir[0][0], np.float32)))
+        rooms.append(shoe_box(size, absorption, min(order, 12), talker, microphone))
     return rooms
+
+
+def shoe_box(size: Point, absorption: float, order: int, talker: Point, microphone: Point) -> Float32:
+    """The response of an empty room by image sources of so many reflections; places in metres from a corner."""
+    import pyroomacoustics as pra
+
+    room = pra.ShoeBox(size, fs=RATE_HZ, materials=pra.Material(absorption), max_order=order)
+    room.add_source(talker)
+    room.add_microphone(microphone)
+    room.compute_rir()
+    return align(np.asarray(room.rir[0][0], np.float32))

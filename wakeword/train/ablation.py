@@ -153,7 +153,7 @@ def alone(folder: Path, dev: Path, corpora: Path, out: Path) -> None:
     if len(sessions) > 1:
         raise ConfigError("the words' stages 2 are not of one training", where=str(folder))
     clips = list(csv.DictReader((dev / "index.csv").open(newline="")))
-    files = [row for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
+    files = corpus.without_words(corpora, "dev")
     pace, partial = Pace(), out.with_suffix(".tmp")
     with partial.open("w", newline="") as file:
         table = csv.writer(file)

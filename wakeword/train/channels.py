@@ -20,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 from scipy import signal
 
-from wakeword.eval.mix import align, in_room, level
-from wakeword.events import RATE_HZ, Verdict
-from wakeword.pipeline.pipeline import Detector
-from wakeword.replay import replay
-from wakeword.train import corpus
+from wakeword.eval.mix import in_room, level, shoe_box
+from wakeword.events import RATE_HZ
+from wakeword.train import augment, corpus, sweep
 from wakeword.train.augment import Float32
 
 Channel = Callable[[Float32], Float32]
@@ -47,9 +46,9 @@ def clipped(times: float) -> Channel:
 
 def tone(points: dict[float, float]) -> Channel:
     """A tone curve: gain in dB at frequencies in Hz, between which it is straight; linear phase."""
-    hz = [0.0, *points, RATE_HZ / 2]
-    gains_db = np.array([*points.values()])[[0, *range(len(points)), -1]]
-    taps = signal.firwin2(511, hz, 10 ** (gains_db / 20), fs=RATE_HZ)
+    hz, gains_db = [*points], np.array([*points.values()])
+    gains = 10 ** (np.pad(gains_db, 1, "edge") / 20)
+    taps = signal.firwin2(511, [0, *hz, RATE_HZ / 2], gains, fs=RATE_HZ)
     return lambda sound: np.asarray(np.convolve(sound, taps, "same"), np.float32)
 
 
@@ -63,16 +62,12 @@ def coded(container: str, codec: str, rate_hz: int = RATE_HZ) -> Channel:
 
     def through(sound: Float32) -> Float32:
         file = io.BytesIO()
-        soundfile.write(file, _resampled(sound, RATE_HZ, rate_hz), rate_hz, format=container, subtype=codec)
+        soundfile.write(file, soxr.resample(sound, RATE_HZ, rate_hz).clip(-1, 1), rate_hz, codec, format=container)
         file.seek(0)
-        heard = _resampled(soundfile.read(file, dtype="float32")[0], rate_hz, RATE_HZ)
+        heard = soxr.resample(soundfile.read(file, dtype="float32")[0], rate_hz, RATE_HZ)
         return np.pad(heard, (0, max(0, len(sound) - len(heard))))[: len(sound)]
 
     return through
-
-
-def _resampled(sound: Float32, rate_hz: int, to_hz: int) -> Float32:
-    return np.asarray(signal.resample_poly(sound, to_hz, rate_hz).clip(-1, 1), np.float32)
 
 
 def across(t60_s: float, metres: float) -> Channel:
@@ -86,11 +81,9 @@ def _response(t60_s: float, metres: float) -> Float32:
 
     size = np.array([metres + 1.6, metres + 0.7, 2.7])
     absorption, order = pra.inverse_sabine(t60_s, size)
-    room = pra.ShoeBox(size, fs=RATE_HZ, materials=pra.Material(absorption), max_order=min(order, 25))
-    room.add_source([0.8, 0.9, 1.6])
-    room.add_microphone([0.8 + metres * 0.8, 0.9 + metres * 0.6, 1.1])  # five, four, three
-    room.compute_rir()
-    return align(np.asarray(room.rir[0][0], np.float32))
+    talker = np.array([0.8, 0.9, 1.6])
+    microphone = np.array([0.8 + metres * 0.8, 0.9 + metres * 0.6, 1.1])  # 0.8 and 0.6: so far over the floor
+    return shoe_box(size, absorption, min(order, 25), talker, microphone)
 
 
 def hum(snr_db: float) -> Channel:
@@ -106,12 +99,7 @@ def hum(snr_db: float) -> Channel:
 
 def played(speed: float) -> Channel:
     """Faster and higher, or slower and lower: what another sampling clock or another body does."""
-
-    def at_speed(sound: Float32) -> Float32:
-        places = np.arange(0, len(sound) - 1, speed)
-        return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
-
-    return at_speed
+    return lambda sound: augment.at_speed(sound, speed)
 
 
 CHANNELS: dict[str, Channel] = {
@@ -136,20 +124,11 @@ CHANNELS: dict[str, Channel] = {
     "faster, 1.18 times": played(1.18),
 }
 
-_detector: Detector
-
-
-def _start(folder: str, words: list[str]) -> None:
-    global _detector  # noqa: PLW0603 - one detector a worker process
-    _detector = Detector.load(*(str(Path(folder) / word) for word in words))
-
 
 def _accepted(sound: Float32, channel: str) -> list[str]:
     """The words found in what comes out of a channel."""
-    _detector.reset()
     samples = (CHANNELS[channel](sound).clip(-1, 1) * 32767).round().astype(np.int16)
-    events = replay([samples], _detector, None)
-    return [event.candidate.word for event in events if isinstance(event, Verdict) and event.accepted]
+    return [verdict.candidate.word for verdict in sweep.verdicts(samples) if verdict.accepted]
 
 
 def _said(job: tuple[str, str, str]) -> tuple[str, bool]:
@@ -165,20 +144,16 @@ def _unsaid(job: tuple[str, str]) -> tuple[float, int]:
     return len(sound) / RATE_HZ / 3600, len(_accepted(sound, channel))
 
 
-def _without(corpora: Path) -> list[str]:
-    return [str(corpora / row["path"]) for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
-
-
 def measure(
     models: Path, words: list[str], dev: Path, corpora: Path | None, processes: int, names: Iterable[str] = CHANNELS
 ) -> Iterator[list[str]]:
     """The table's rows, each as soon as it is measured. Raises `WakewordError` for models that cannot be loaded."""
     with (dev / "index.csv").open(newline="") as file:
         clips = [row for row in csv.DictReader(file) if row["condition"] == "clean" and row["word"] in words]
-    unsaid = _without(corpora) if corpora else []
+    unsaid = [str(corpora / row["path"]) for row in corpus.without_words(corpora, "dev")] if corpora else []
     spoken = Counter(row["word"] for row in clips)
     yield ["", *(f"{word}, of {spoken[word]}" for word in words), "false accepts"]
-    with multiprocessing.Pool(processes, _start, (str(models), words)) as pool:
+    with multiprocessing.Pool(processes, sweep.start, (str(models), words, False)) as pool:
         for channel in names:
             said = [(channel, str(dev / row["path"]), row["word"]) for row in clips]
             missed = Counter(word for word, found in pool.imap(_said, said, chunksize=20) if not found)

@@ -53,6 +53,11 @@ def rows(folder: Path, fold: str, kind: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["fold"] == fold and row["path"].startswith(kind)]
 
 
+def without_words(folder: Path, fold: str) -> list[dict[str, str]]:
+    """The manifest's rows of a fold in which no word is said: speech, then noise."""
+    return [row for kind in ("speech/", "noise/") for row in rows(folder, fold, kind)]
+
+
 def recordings(folder: Path, fold: str) -> list[dict[str, str]]:
     """The rows of `index.csv` that belong to a fold."""
     with (folder / "index.csv").open(newline="") as file:

@@ -244,8 +244,7 @@ def _report(own: Own, model: Path) -> None:
     with other.open("w", newline="") as out:
         table = csv.writer(out)
         table.writerow(["path"])
-        for kind in ("speech/", "noise/"):
-            table.writerows([str(own.corpora / row["path"])] for row in corpus.rows(own.corpora, "dev", kind))
+        table.writerows([str(own.corpora / row["path"])] for row in corpus.without_words(own.corpora, "dev"))
     asked = ["--positives", said, "--negatives", other, "--model", model, "--out", own.folder / "report"]
     done = subprocess.run([sys.executable, "-m", "wakeword", "eval", *map(str, asked)], check=False)
     if done.returncode:

@@ -15,6 +15,8 @@ import csv
 import multiprocessing
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from wakeword.events import RATE_HZ, Verdict
@@ -22,27 +24,31 @@ from wakeword.pipeline.pipeline import Detector
 from wakeword.replay import replay
 from wakeword.train import corpus
 
+Int16 = npt.NDArray[np.int16]
+
 EARLY_S, LATE_S = 0.5, 0.7
 
 _detector: Detector
 
 
-def _start(folder: str, words: list[str]) -> None:
+def start(folder: str, words: list[str], floor: bool) -> None:
+    """Begin a worker process; `floor` as in `Detector`."""
     global _detector  # noqa: PLW0603 - one detector a worker process
-    _detector = Detector.load(*(str(Path(folder) / word) for word in words), floor=True)
+    _detector = Detector.load(*(str(Path(folder) / word) for word in words), floor=floor)
 
 
-def _run(sound: object) -> list[Verdict]:
+def verdicts(sound: Int16) -> list[Verdict]:
+    """Of a recording, by the worker's detector."""
     _detector.reset()
-    return [event for event in replay([sound], _detector, None) if isinstance(event, Verdict)]  # type: ignore[list-item]
+    return [event for event in replay([sound], _detector, None) if isinstance(event, Verdict)]
 
 
 def _positive(job: tuple[str, dict[str, str]]) -> list[list[str]]:
     folder, row = job
     sound, _ = soundfile.read(Path(folder) / row["path"], dtype="int16")
     end = float(row["end_s"])
-    verdicts = [v for v in _run(sound) if v.candidate.word == row["word"]]
-    near = [v for v in verdicts if end - EARLY_S <= v.candidate.end / RATE_HZ <= end + LATE_S]
+    own = [v for v in verdicts(sound) if v.candidate.word == row["word"]]
+    near = [v for v in own if end - EARLY_S <= v.candidate.end / RATE_HZ <= end + LATE_S]
     best = max(near, key=lambda v: min(v.candidate.stage1, v.stage2), default=None)
     late = f"{best.candidate.decided / RATE_HZ - end:.3f}" if best else ""
     scores = [f"{best.candidate.stage1:.5f}", f"{best.stage2:.5f}"] if best else ["0", "0"]
@@ -55,7 +61,7 @@ def _negative(job: tuple[str, dict[str, str]]) -> list[list[str]]:
     hours = len(sound) / RATE_HZ / 3600
     place = [row["path"], row["source"]]
     rows = [["", "speech", *place, "-1", "0", "0", f"{hours:.6f}"]]
-    for verdict in _run((sound * 32767).round().astype("int16")):
+    for verdict in verdicts((sound * 32767).round().astype("int16")):
         c = verdict.candidate
         rows.append(
             [c.word, "speech", *place, f"{c.end / RATE_HZ:.2f}", f"{c.stage1:.5f}", f"{verdict.stage2:.5f}", "0"]
@@ -71,8 +77,8 @@ def sweep(
         clips = [(str(conditions), row) for row in csv.DictReader(file) if row["word"] in words]
     speech = []
     if corpora:
-        speech = [(str(corpora), row) for kind in ("speech/", "noise/") for row in corpus.rows(corpora, "dev", kind)]
-    with multiprocessing.Pool(processes, _start, (str(models), words)) as pool, out.open("w", newline="") as file:
+        speech = [(str(corpora), row) for row in corpus.without_words(corpora, "dev")]
+    with multiprocessing.Pool(processes, start, (str(models), words, True)) as pool, out.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["word", "condition", "path", "speaker", "time_s", "stage1", "stage2", "hours"])
         for rows in pool.imap(_positive, clips, chunksize=20):
