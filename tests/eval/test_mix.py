@@ -121,6 +121,20 @@ def test_rooms_are_simulated_and_the_same_for_the_same_seed() -> None:
         assert len(room) <= mix.LONGEST_RESPONSE + 8
 
 
+@pytest.mark.parametrize("t60_s", [0.3, 0.9])
+def test_simulated_rooms_ring_as_long_as_asked(t60_s: float) -> None:
+    pytest.importorskip("pyroomacoustics", reason="simulated rooms need the extra 'eval'")
+    homes = mix.Homes(t60_s=(t60_s, t60_s), metres=(1.0, 5.0), largest_m=(9.0, 8.0, 3.6))
+    rung = [_t20_s(room) for room in mix.simulate_rooms(5, 1, homes)]
+    assert 0.75 * t60_s < np.median(rung) < 1.25 * t60_s
+
+
+def _t20_s(room: mix.Float32) -> float:
+    """From -5 to -25 dB of the energy still to come (Schroeder 1965), times three."""
+    left_db = 10 * np.log10(np.cumsum(room[::-1].astype(np.float64) ** 2)[::-1] / np.sum(room.astype(np.float64) ** 2))
+    return 3 * float(np.searchsorted(-left_db, 25) - np.searchsorted(-left_db, 5)) / 16_000
+
+
 def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyroomacoustics", None)
     with pytest.raises(ConfigError, match="pyroomacoustics is not installed"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 pytest.importorskip("scipy", reason="training needs the extra 'train'")
 pytest.importorskip("pyroomacoustics", reason="training needs the extra 'train'")
@@ -114,4 +116,20 @@ def test_the_table_counts_what_is_missed_and_what_wakes(
 def test_without_corpora_only_misses_are_counted(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("path,condition,word\n")
     table = channels.measure(model.find("jarvis").parent, ["jarvis"], tmp_path, None, processes=1, names=["MP3"])
-    assert list(table)[1:] == [["MP3", "0", "0 in 0.0 h"]]
+    assert list(table)[1:] == [["MP3", "0", "not measured"]]
+
+
+def test_another_operating_point_can_be_asked_for(tmp_path: Path, room: np.ndarray, said: list[dict[str, str]]) -> None:
+    start = int(next(float(row["start_s"]) for row in said if row["word"] == "jarvis") * RATE)
+    soundfile.write(tmp_path / "jarvis.wav", room[start - 16_000 : start + 24_000], RATE)
+    (tmp_path / "index.csv").write_text("path,condition,word\njarvis.wav,clean,jarvis\n")
+    folder = shutil.copytree(model.find("jarvis"), tmp_path / "models" / "jarvis")
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text("utf-8"))
+    manifest["operating_points"]["strict"]["stage2"] = 0.9999999  # what nobody says
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+    missed = {}
+    for point in ("default", "strict"):
+        names = ["as recorded"]
+        table = channels.measure(folder.parent, ["jarvis"], tmp_path, None, processes=1, names=names, point=point)
+        missed[point] = list(table)[1][1]
+    assert missed == {"default": "0", "strict": "1"}

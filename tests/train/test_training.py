@@ -238,6 +238,20 @@ def test_clips_meet_further_talkers_as_they_are_drawn(pool_folder: Path, monkeyp
     assert high - 4 < max(snr_db) <= high + 0.1
 
 
+def test_clips_are_heard_across_rooms_as_they_are_drawn(pool_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = np.zeros(8_000, np.float32)
+    late[[0, 4_800]] = 1, 0.5  # a room that says all twice, 0.3 s later
+    drawer = train_stage2.Drawer([Pool(pool_folder, WORDS)], WORDS, [late])
+    monkeypatch.setattr(train_stage2, "MIXED", 0.0)
+    drawn = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(train_stage2, "ROOMED", share)
+        drawn[share], _ = drawer.draw(60, np.random.default_rng(5))
+    for dry, wet in zip(drawn[0.0].numpy(), drawn[1.0].numpy(), strict=True):
+        twice = np.convolve(dry, late)[: len(dry)]
+        np.testing.assert_allclose(wet, twice * (augment.level(wet) / augment.level(twice)), atol=2)
+
+
 def test_bands_and_times_are_blanked_in_most_clips_to_their_mean() -> None:
     mel = torch.rand(200, 1, 197, 32)
     blanked = train_stage2.blank(mel.clone(), np.random.default_rng(1))

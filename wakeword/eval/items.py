@@ -164,7 +164,7 @@ def _rooms(around: Surroundings, folder: Path) -> tuple[str, ...]:
         if not Path(around.rooms).is_dir():
             raise ConfigError("neither a folder of room responses nor 'simulate'", where=f"--rooms {around.rooms}")
         return tuple(map(str, recordings(Path(around.rooms))))
-    paths = [folder / f"{around.seed}-{number:02d}.wav" for number in range(SIMULATED_ROOMS)]
+    paths = [folder / f"v{mix.VERSION}-{around.seed}-{number:02d}.wav" for number in range(SIMULATED_ROOMS)]
     if not all(path.is_file() for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
         for path, response in zip(paths, mix.simulate_rooms(SIMULATED_ROOMS, around.seed), strict=True):

@@ -6,17 +6,19 @@ clip. Noise is set against the level of the clip's active part, as the evaluatio
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 import soxr
 from scipy.signal import fftconvolve
 
-from wakeword.eval.mix import align, cut, level, simulate_rooms
+from wakeword.eval.mix import align, cut, level
 from wakeword.events import RATE_HZ
 
-__all__ = ["align", "cut", "level", "simulate_rooms"]  # the evaluation's, so that both mean the same by a ratio
+__all__ = ["align", "cut", "level"]  # the evaluation's, so that both mean the same by a ratio
 
 Float32 = npt.NDArray[np.float32]
 Random = np.random.Generator
@@ -84,9 +86,9 @@ def microphone(sound: Float32, random: Random) -> Float32:
     """Tone, band limits, codec, clipping, gain: what stands between the room and the samples."""
     if random.random() < 0.75:
         sound = _equalise(sound, random)
-    if random.random() < 0.06:
-        sound = _telephone(sound)
-    peak_db = random.uniform(-36, -1) if random.random() < 0.9 else random.uniform(0, 9)  # the rest clips
+    if random.random() < 0.08:
+        sound = _telephone(sound, random)
+    peak_db = random.uniform(-46, -1) if random.random() < 0.88 else random.uniform(0, 20)  # the rest clips
     sound = sound * np.float32(10 ** (peak_db / 20) / (np.abs(sound).max() + 1e-9))
     if random.random() < 0.5:
         sound = sound + random.standard_normal(len(sound)).astype(np.float32) * np.float32(
@@ -108,10 +110,21 @@ def _equalise(sound: Float32, random: Random) -> Float32:
     return np.asarray(np.fft.irfft(spectrum * 10 ** (gain_db / 20), len(sound)), np.float32)
 
 
-def _telephone(sound: Float32) -> Float32:
-    """8 kHz mu-law and back."""
+def _telephone(sound: Float32, random: Random) -> Float32:
+    """Through 8 kHz and back: mu-law, or GSM 06.10 by libsndfile."""
     narrow = soxr.resample(sound, RATE_HZ, 8000, quality="MQ")
     narrow = narrow / (np.abs(narrow).max() + 1e-9)
-    squeezed = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
-    wide = soxr.resample(np.sign(squeezed) * (256 ** np.abs(squeezed) - 1) / 255, 8000, RATE_HZ, quality="MQ")
-    return np.asarray(np.resize(wide, len(sound)), np.float32)
+    if random.random() < 0.5:
+        narrow = _gsm(narrow)
+    else:
+        squeezed = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
+        narrow = np.sign(squeezed) * (256 ** np.abs(squeezed) - 1) / 255
+    return np.asarray(np.resize(soxr.resample(narrow, 8000, RATE_HZ, quality="MQ"), len(sound)), np.float32)
+
+
+def _gsm(narrow: Float32) -> Float32:
+    file = io.BytesIO()
+    soundfile.write(file, narrow, 8000, "GSM610", format="WAV")
+    file.seek(0)
+    heard: Float32 = soundfile.read(file, dtype="float32")[0]
+    return heard

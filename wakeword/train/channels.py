@@ -1,8 +1,8 @@
 """What models lose where rooms, microphones, codecs and tempo are other than in the recordings they were chosen on.
 
-    python -m wakeword.train.channels MODELS --conditions DIR [--corpora DIR] [--words a,b]
+    python -m wakeword.train.channels MODELS --conditions DIR [--corpora DIR] [--words a,b] [--point strict]
 
-Each of `CHANNELS` is put between the dev fold and the daemon's pipeline at its default point: the words said in quiet,
+Each of `CHANNELS` is put between the dev fold and the daemon's pipeline at one operating point: the words in quiet,
 and with `--corpora` the hours without them. A table in Markdown: misses a word, false accepts of all words together.
 Models that learned the channel instead of the word show it here.
 """
@@ -145,21 +145,23 @@ def _unsaid(job: tuple[str, str]) -> tuple[float, int]:
 
 
 def measure(
-    models: Path, words: list[str], dev: Path, corpora: Path | None, processes: int, names: Iterable[str] = CHANNELS
-) -> Iterator[list[str]]:
+    models: Path, words: list[str], dev: Path, corpora: Path | None, processes: int,
+    names: Iterable[str] = CHANNELS, point: str = "default",
+) -> Iterator[list[str]]:  # fmt: skip
     """The table's rows, each as soon as it is measured. Raises `WakewordError` for models that cannot be loaded."""
     with (dev / "index.csv").open(newline="") as file:
         clips = [row for row in csv.DictReader(file) if row["condition"] == "clean" and row["word"] in words]
     unsaid = [str(corpora / row["path"]) for row in corpus.without_words(corpora, "dev")] if corpora else []
     spoken = Counter(row["word"] for row in clips)
     yield ["", *(f"{word}, of {spoken[word]}" for word in words), "false accepts"]
-    with multiprocessing.Pool(processes, sweep.start, (str(models), words, False)) as pool:
+    with multiprocessing.Pool(processes, sweep.start, (str(models), words, False, point)) as pool:
         for channel in names:
             said = [(channel, str(dev / row["path"]), row["word"]) for row in clips]
             missed = Counter(word for word, found in pool.imap(_said, said, chunksize=20) if not found)
             false = pool.map(_unsaid, [(channel, path) for path in unsaid], chunksize=1)
             hours, count = np.sum(false, axis=0) if false else (0, 0)
-            yield [channel, *(str(missed[word]) for word in words), f"{count:.0f} in {hours:.1f} h"]
+            accepts = f"{count:.0f} in {hours:.1f} h" if unsaid else "not measured"
+            yield [channel, *(str(missed[word]) for word in words), accepts]
 
 
 def main() -> None:
@@ -169,9 +171,14 @@ def main() -> None:
     parser.add_argument("--conditions", type=Path, required=True)
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--words", default="computer,jarvis,alexa")
+    parser.add_argument(
+        "--channel", nargs="+", choices=CHANNELS, default=list(CHANNELS), metavar="NAME", help="only these"
+    )
+    parser.add_argument("--point", default="default", help="strict, default or keen")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    table = measure(given.models, given.words.split(","), given.conditions, given.corpora, given.processes)
+    words = given.words.split(",")
+    table = measure(given.models, words, given.conditions, given.corpora, given.processes, given.channel, given.point)
     for number, row in enumerate(table):
         print(f"| {' | '.join(row)} |", flush=True)
         if number == 0:

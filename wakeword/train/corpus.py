@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 
 from wakeword.eval.corpus import sound_files
+from wakeword.eval.mix import Homes, simulate_rooms
 from wakeword.events import RATE_HZ
 from wakeword.source.file import FileSource
 from wakeword.train import augment
@@ -25,6 +26,8 @@ from wakeword.train.spoken import blank_spoken
 __all__ = ["blank_spoken"]  # of the same recordings
 
 Float32 = npt.NDArray[np.float32]
+
+HALLS = Homes(t60_s=(0.15, 1.1), metres=(0.4, 7.0), largest_m=(9.0, 8.0, 3.6))  # a little beyond homes, to hold in them
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,15 @@ def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -
     speech = [read(folder / row["path"]) for row in rows(folder, fold, "speech/")]
     household = [read(folder / row["path"]) for row in rows(folder, fold, "noise/household")]
     music = [read(folder / row["path"]) for row in rows(folder, fold, "noise/music")]
-    measured = [augment.align(read(folder / row["path"])) for row in rows(folder, fold, "rir/")]
     return augment.Surroundings(
         speech,
         np.concatenate(household),
         np.concatenate(music),
-        measured + augment.simulate_rooms(simulated_rooms, seed),
+        rooms(folder, fold, simulated_rooms, seed),
     )
+
+
+def rooms(folder: Path, fold: str, simulated: int, seed: int = 3) -> list[Float32]:
+    """Impulse responses that were measured, and simulated ones."""
+    measured = [augment.align(read(folder / row["path"])) for row in rows(folder, fold, "rir/")]
+    return measured + simulate_rooms(simulated, seed, HALLS)

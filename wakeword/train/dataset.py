@@ -27,7 +27,8 @@ CLIP_SAMPLES = 51_200
 COPIES = {  # of each recording of that kind
     "real": 14, "warped": 4, "other": 7, "other warped": 0.4, "synthetic": 6, "near": 4, "part": 5,
 }  # fmt: skip
-SPEECH_RAW, SPEECH_AUGMENTED, NOISE = 20_000, 18_000, 3_000
+SPEECH_RAW, SPEECH_AUGMENTED, NOISE = 10_000, 28_000, 3_000
+ROOM, ROOMS = 0.55, 240  # so many clips, of words and of plain speech alike: else a room speaks for a word
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def make(item: Item, random: Random, around: Surroundings) -> tuple[Float32, int
     if item.kind == "part":
         start, end = _halve(sound, start, end, random)
     sound = _neighbours(sound, start, end, random, around)
-    if random.random() < 0.55:
+    if random.random() < ROOM:
         sound = augment.room(sound, random, around)
     if random.random() < 0.82:
         loudness = augment.level(sound[start:end])
@@ -149,7 +150,7 @@ def _background(kind: str, random: Random, around: Surroundings) -> Float32:
         return np.clip(sound * np.float32(10 ** (random.uniform(-20, 10) / 20)), -1, 1)
     sound, _ = augment.speaker(sound, random)
     sound = np.resize(sound, CLIP_SAMPLES)
-    if random.random() < 0.5:
+    if random.random() < ROOM:
         sound = augment.room(sound, random, around)
     if random.random() < 0.6:
         snr_db = random.uniform(-3, 22)
@@ -216,7 +217,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    around = corpus.surroundings(given.corpora, "train", simulated_rooms=120)
+    around = corpus.surroundings(given.corpora, "train", simulated_rooms=ROOMS)
     words = corpus.wake_words(given.wake, "train")
     warped = corpus.wake_words(given.warped, "train") if given.warped else []
     synthetic = [clip for folder in given.synthetic for clip in corpus.synthetic(folder)]

@@ -18,9 +18,8 @@ import torch
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.pipeline.trigger import Trigger
-from wakeword.train import augment, corpus
+from wakeword.train import augment, corpus, dataset
 from wakeword.train.augment import Float32, Random, Surroundings
-from wakeword.train.dataset import CLIP_SAMPLES
 from wakeword.train.measure_stage1 import scores
 from wakeword.train.progress import Pace
 from wakeword.train.stage1 import Stage1
@@ -36,7 +35,7 @@ def disguise(sound: Float32, random: Random, around: Surroundings) -> Float32:
     parts = []
     for start in range(0, len(sound), STRETCH):
         part, _ = augment.speaker(sound[start : start + STRETCH], random)
-        if random.random() < 0.5:
+        if random.random() < 0.7:
             part = augment.room(part, random, around)
         if random.random() < 0.7:
             level = augment.level(part) * 10 ** (-random.uniform(-3, 20) / 20)
@@ -77,7 +76,7 @@ def mine(
     `kinds` are beginnings of the corpora's paths; each pass hears this `share` of the files, drawn anew. Raises
     `ConfigError` when nothing is found.
     """
-    around = corpus.surroundings(corpora, "train", simulated_rooms=60, seed=seed)
+    around = corpus.surroundings(corpora, "train", simulated_rooms=dataset.ROOMS, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
     clips: list[np.ndarray] = []
     rows: list[list[object]] = []
@@ -92,11 +91,13 @@ def mine(
         sound = corpus.read(corpora / row["path"])
         sound = disguise(sound, random, around) if turn else sound
         for word, decided, score in candidates(model, sound, floor):
-            padded = np.pad(sound, (CLIP_SAMPLES, TAIL))
+            padded = np.pad(sound, (dataset.CLIP_SAMPLES, TAIL))
             clips.append(
-                np.round(padded[decided + TAIL : decided + TAIL + CLIP_SAMPLES].clip(-1, 1) * 32767).astype(np.int16)
+                np.round(padded[decided + TAIL : decided + TAIL + dataset.CLIP_SAMPLES].clip(-1, 1) * 32767).astype(
+                    np.int16
+                )
             )
-            end = CLIP_SAMPLES - TAIL
+            end = dataset.CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
     if not clips:
         hint = "it has learned too little: more clips, or more epochs of it"

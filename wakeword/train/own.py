@@ -116,12 +116,12 @@ def _warp(own: Own) -> None:
 
 
 def _background(own: Own) -> None:
-    around = corpus.surroundings(own.corpora, "train", simulated_rooms=60)
+    around = corpus.surroundings(own.corpora, "train", simulated_rooms=dataset.ROOMS)
     dataset.build(own.work / "shared", dataset.background(BACKGROUND), around, own.seed, own.processes)
 
 
 def _clips(own: Own) -> None:
-    around = corpus.surroundings(own.corpora, "train", simulated_rooms=120)
+    around = corpus.surroundings(own.corpora, "train", simulated_rooms=dataset.ROOMS)
     synthetic, warped = corpus.synthetic(own.folder / "voices"), corpus.wake_words(own.folder / "warped", "train")
     random, name = np.random.default_rng(own.seed), (own.word.name,)
     items = dataset.utterances([], [], synthetic, name, SYNTHETIC_COPIES, random)
@@ -149,7 +149,8 @@ def _mine(own: Own) -> None:
 def _stage2(own: Own) -> None:
     out = own.folder / "stage2"
     out.mkdir(parents=True, exist_ok=True)
-    drawer = train_stage2.Drawer(_pools(own, own.folder / "mined"), (own.word.name,))
+    rooms = corpus.rooms(own.corpora, "train", dataset.ROOMS)
+    drawer = train_stage2.Drawer(_pools(own, own.folder / "mined"), (own.word.name,), rooms)
     torch.manual_seed(own.seed)
     train_stage2.train(drawer, base.stage2(own.base), out, own.epochs_stage2, own.seed, rates=RATES)
 

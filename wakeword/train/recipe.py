@@ -173,7 +173,7 @@ def _warp(recipe: Recipe, out: Path) -> None:
 
 
 def _pool(recipe: Recipe, folder: Path, number: int) -> None:
-    around = corpus.surroundings(recipe.corpora, "train", simulated_rooms=120)
+    around = corpus.surroundings(recipe.corpora, "train", simulated_rooms=dataset.ROOMS)
     synthetic = [clip for word in recipe.words for clip in corpus.synthetic(recipe.work / "voices" / word)]
     words, warped = corpus.wake_words(recipe.wake, "train"), corpus.wake_words(recipe.work / "warped", "train")
     random = np.random.default_rng([recipe.seed, number])
@@ -194,7 +194,8 @@ def _mine(recipe: Recipe, stage1: Path, out: Path) -> None:
 
 def _stage2(recipe: Recipe, pools: list[Path], out: Path, number: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    drawer = train_stage2.Drawer([Pool(pool, recipe.words) for pool in pools], recipe.words)
+    rooms = corpus.rooms(recipe.corpora, "train", dataset.ROOMS)
+    drawer = train_stage2.Drawer([Pool(pool, recipe.words) for pool in pools], recipe.words, rooms)
     seed = recipe.seed + number
     model = train_stage2.begin(len(recipe.words), recipe.embedding, seed)
     train_stage2.train(drawer, model, out, recipe.epochs_stage2, seed)

@@ -31,10 +31,10 @@ EARLY_S, LATE_S = 0.5, 0.7
 _detector: Detector
 
 
-def start(folder: str, words: list[str], floor: bool) -> None:
-    """Begin a worker process; `floor` as in `Detector`."""
+def start(folder: str, words: list[str], floor: bool, point: str = "default") -> None:
+    """Begin a worker process; `floor` and `point` as in `Detector`."""
     global _detector  # noqa: PLW0603 - one detector a worker process
-    _detector = Detector.load(*(str(Path(folder) / word) for word in words), floor=floor)
+    _detector = Detector.load(*(str(Path(folder) / word) for word in words), point=point, floor=floor)
 
 
 def verdicts(sound: Int16) -> list[Verdict]:

@@ -10,6 +10,7 @@ speech teach nothing after a while, what resembles the word always does.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wakeword.eval.mix import Float32, in_room
 from wakeword.events import RATE_HZ
-from wakeword.train import augment
-from wakeword.train.dataset import CLIP_SAMPLES
+from wakeword.train import augment, corpus
+from wakeword.train.dataset import CLIP_SAMPLES, ROOMS
 from wakeword.train.learn import Average, Course, Pool, learning_rate
 from wakeword.train.stage2 import SEGMENT_SAMPLES, Stage2, start_from
 
@@ -27,6 +29,7 @@ BATCH, DRAWN = 48, 12_000
 HEAD_RATE, EMBEDDING_RATE = 2e-3, 3e-4
 FROZEN = 7  # first convolutions that stay as they are: edges and formants, which few speakers would only spoil
 MIXED, TALKERS, MIX_SNR_DB = 0.35, 5, (-2.0, 18.0)  # clips that meet further talkers as they are drawn
+ROOMED = 0.3  # clips of every kind that are heard across a room as they are drawn: a room must say nothing of a word
 SHARES = {"word": 0.4, "mined": 0.25, "part": 0.08, "near": 0.1, "other": 0.04, "speech": 0.11, "noise": 0.02}
 DELAY_S = (0.0, 0.30)  # the segment ends this long after the word: when stage 1 decides
 MOST_BANDS, MOST_FRAMES = 7, 18  # blanked at once, of 32 bands and 197 frames of 10 ms
@@ -70,8 +73,9 @@ def _played(clip: np.ndarray, speed: float) -> np.ndarray:
 class Drawer:
     """Draws batches by kind from several pools."""
 
-    def __init__(self, pools: list[Pool], words: tuple[str, ...]) -> None:
+    def __init__(self, pools: list[Pool], words: tuple[str, ...], rooms: Sequence[Float32] = ()) -> None:
         self.pools = pools
+        self.rooms = rooms
         places: dict[str, list[tuple[int, int]]] = {name: [] for name in SHARES}
         for number, pool in enumerate(pools):
             for item, label in enumerate(pool.labels):
@@ -94,6 +98,8 @@ class Drawer:
         drawn = np.concatenate(samples).astype(np.float32)
         for row in np.flatnonzero(random.random(count) < MIXED):
             drawn[row] += self._babble(augment.level(drawn[row]), random)
+        for row in np.flatnonzero(random.random(count) < ROOMED * bool(self.rooms)):
+            drawn[row] = in_room(drawn[row], self.rooms[int(random.integers(len(self.rooms)))])
         return torch.from_numpy(drawn), torch.from_numpy(np.concatenate(word))
 
     def _babble(self, loudness: float, random: np.random.Generator) -> np.ndarray:
@@ -188,13 +194,15 @@ def main() -> None:
     parser.add_argument("--words", default="computer,jarvis,alexa")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--corpora", type=Path, help="whose rooms the clips are heard across; without it, none")
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     words = tuple(given.words.split(","))
-    drawer = Drawer([Pool(folder, words) for folder in [*given.pools, *given.mined]], words)
+    rooms = corpus.rooms(given.corpora, "train", ROOMS) if given.corpora else ()
+    drawer = Drawer([Pool(folder, words) for folder in [*given.pools, *given.mined]], words, rooms)
     model, rates = begin(len(words), given.embedding, given.seed), (HEAD_RATE, EMBEDDING_RATE)
     if given.start:
         model.load_state_dict(torch.load(given.start, weights_only=True))
