@@ -113,6 +113,23 @@ def test_the_table_counts_what_is_missed_and_what_wakes(
         assert hours == f"{len(room) / RATE / 3600:.1f} h"
 
 
+def test_recordings_are_written_as_heard_through_a_channel(tmp_path: Path, room: np.ndarray) -> None:
+    names = [f"speech/{number}.flac" for number in range(3)]
+    for name in ("clean/a.flac", "babble-0dB/a.flac", *names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / name, room[: 2 * RATE], RATE)
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,fold,source", *(f"{name},dev,x" for name in names)]))
+    (tmp_path / "index.csv").write_text("path,condition,word\nclean/a.flac,clean,a\nbabble-0dB/a.flac,babble-0dB,a\n")
+    out, channel = tmp_path / "out", "ten times too loud"
+    channels.write(out, channel, tmp_path, tmp_path, every=2)
+    assert (out / "conditions" / "index.csv").read_text().split() == ["path,condition,word", "clean/a.flac,clean,a"]
+    written = (out / "corpora" / "manifest.csv").read_text().split()
+    assert written == ["path,fold,source", "speech/0.flac,dev,x", "speech/2.flac,dev,x"]
+    expected = channels.CHANNELS[channel](soundfile.read(tmp_path / names[0], dtype="float32")[0])
+    for name in ("conditions/clean/a.flac", "corpora/speech/2.flac"):
+        np.testing.assert_allclose(soundfile.read(out / name, dtype="float32")[0], expected, atol=2 / 32768)
+
+
 def test_without_corpora_only_misses_are_counted(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("path,condition,word\n")
     table = channels.measure(model.find("jarvis").parent, ["jarvis"], tmp_path, None, processes=1, names=["MP3"])

@@ -5,6 +5,10 @@
 Each of `CHANNELS` is put between the dev fold and the daemon's pipeline at one operating point: the words in quiet,
 and with `--corpora` the hours without them. A table in Markdown: misses a word, false accepts of all words together.
 Models that learned the channel instead of the word show it here.
+
+    python -m wakeword.train.channels --write OUT --channel "4 m away, T60 0.6 s" --conditions DIR --corpora DIR
+
+writes the recordings as heard through one channel, `OUT/conditions` and `OUT/corpora`, for `scripts/versus`.
 """
 
 from __future__ import annotations
@@ -164,10 +168,31 @@ def measure(
             yield [channel, *(str(missed[word]) for word in words), accepts]
 
 
+def write(out: Path, channel: str, dev: Path, corpora: Path, every: int) -> None:
+    """The words said in quiet, and one of `every` recordings without them, as heard through a channel."""
+    with (dev / "index.csv").open(newline="") as file:
+        clips = [row for row in csv.DictReader(file) if row["condition"] == "clean"]
+    unsaid = corpus.without_words(corpora, "dev")[::every]
+    for folder, table, rows, source in (
+        (out / "conditions", "index.csv", clips, dev),
+        (out / "corpora", "manifest.csv", unsaid, corpora),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            sound = corpus.blank_spoken(corpus.read(source / row["path"]), row["path"])
+            path = folder / row["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, CHANNELS[channel](sound).clip(-1, 1), RATE_HZ, format="FLAC")
+        with (folder / table).open("w", newline="") as file:
+            written = csv.DictWriter(file, list(rows[0]) if rows else [])
+            written.writeheader()
+            written.writerows(rows)
+
+
 def main() -> None:
-    """Parse the command line and print the table."""
+    """Parse the command line and print the table, or write recordings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", type=Path)
+    parser.add_argument("models", type=Path, nargs="?")
     parser.add_argument("--conditions", type=Path, required=True)
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--words", default="computer,jarvis,alexa")
@@ -176,7 +201,18 @@ def main() -> None:
     )
     parser.add_argument("--point", default="default", help="strict, default or keen")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--write", type=Path, metavar="OUT", help="write what is heard through the one --channel instead"
+    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="of the recordings without words, every Nth")
     given = parser.parse_args()
+    if given.write:
+        if len(given.channel) != 1 or not given.corpora:
+            parser.error("--write needs one --channel, and --corpora")
+        write(given.write, given.channel[0], given.conditions, given.corpora, given.every)
+        return
+    if not given.models:
+        parser.error("MODELS is needed, or --write")
     words = given.words.split(",")
     table = measure(given.models, words, given.conditions, given.corpora, given.processes, given.channel, given.point)
     for number, row in enumerate(table):

@@ -55,7 +55,7 @@ class Recipe:
     out: Path  # model folders
     work: Path  # pools, checkpoints, sweeps: about 23 GB
     embedding: Path  # embedding_model.onnx and melspectrogram.onnx
-    pools: int = 2  # of 69 000 clips each
+    pools: int = 2  # of 85 000 clips each
     epochs_stage1: int = 16  # over one pool; the later pools get as many again
     epochs_stage2: int = 10
     seeds_stage2: int = 2  # trainings whose logits are averaged: each errs on other sounds

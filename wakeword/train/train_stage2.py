@@ -1,6 +1,6 @@
 """Train stage 2 on pools and on what stage 1 lets through; resumable: the newest checkpoint in OUT is taken up again.
 
-    python -m wakeword.train.train_stage2 POOL… --mined POOL… --embedding DIR --out DIR [--epochs 12] [--seed 1]
+    python -m wakeword.train.train_stage2 POOL… --mined POOL… --embedding DIR --out DIR [--corpora DIR] [--epochs 12]
 
 `--embedding` is the folder with `embedding_model.onnx` and `melspectrogram.onnx` that stage 2 starts from. All of it is
 trained, the embedding at a tenth of the head's rate. An epoch is `DRAWN` clips, drawn by `SHARES`: most clips of plain
