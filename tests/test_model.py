@@ -48,7 +48,7 @@ def test_points_grow_stricter_from_keen_to_strict() -> None:
     """No point may let through at both stages what a stricter one refuses at both."""
     for word in WORDS:
         points = model.load(word).points
-        for looser, stricter in (("keen", "default"), ("default", "strict")):
+        for looser, stricter in (("keen", "default"), ("default", "strict"), ("default", "room")):
             assert points[looser].stage1 <= points[stricter].stage1 or points[looser].stage2 <= points[stricter].stage2
         assert all(0.1 <= value <= 1 for point in points.values() for value in (point.stage1, point.stage2))
 

@@ -21,7 +21,7 @@ from wakeword.settings import WordSettings
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: its wheels phone home
 
 FORMAT = 1
-POINTS = ("strict", "default", "keen")
+POINTS = ("strict", "default", "keen", "room")
 SMOOTHED_STEPS, MOST_SMOOTHED_STEPS = 2, 8  # of 40 ms; chosen: one is noisy, three cost 20 ms and find no more
 MOST_REFRACTORY_MS = 60_000  # the configuration takes no more either
 LEAST_THRESHOLD = 0.1  # below it no verifier of the evidence would accept the policy

@@ -36,7 +36,7 @@ REMEMBERED = 30  # scores of each word, as there
 class Model:
     """Listens for `wakeword_models`: shipped words or model folders, all shipped words when there are none.
 
-    `point` (strict, default, keen) takes the place of a threshold of one's own: 0.5 always stands for it.
+    `point` (strict, default, keen, room) takes the place of a threshold of one's own: 0.5 always stands for it.
     `vad_threshold`, `inference_framework`, `custom_verifier_threshold`, `ncpu` and `device` are taken and change
     nothing: voice detection is always on, the networks are ONNX on one thread of the processor.
     """

@@ -96,12 +96,16 @@ def test_candidates_per_hour_lets_just_so_many_through() -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_points_are_nested_what_strict_accepts_default_does_and_so_does_keen(seed: int) -> None:
+def test_points_are_nested_what_strict_or_room_accepts_default_does_and_so_does_keen(seed: int) -> None:
     random = np.random.default_rng(seed)
     said = {name: np.clip(random.normal(0.7, 0.2, (40, 2)), 0.001, 0.999) for name in choose.CONDITIONS}
     places = [(f"file {n % 5}", float(n)) for n in range(200)]
-    found = choose.points(choose.Sweep(said, {}, places, random.uniform(0.001, 0.999, size=(200, 2)) ** 2, 10.0))
+    near, across = (random.uniform(0.001, 0.999, size=(200, 2)) ** power for power in (2.0, 1.2))
+    rooms = choose.Sweep(said, {}, places, across, 10.0)
+    found = choose.points(choose.Sweep(said, {}, places, near, 10.0), rooms)
     for stage in ("stage1", "stage2"):
-        strict, default, keen = (getattr(found[name], stage) for name in ("strict", "default", "keen"))
-        assert strict >= default >= keen
-    assert all(point.false_accepts <= choose.FA_PER_HOUR[name] * 10.0 for name, point in found.items())
+        room, strict, default, keen = (getattr(found[name], stage) for name in ("room", "strict", "default", "keen"))
+        assert min(room, strict) >= default >= keen
+    bounds = {**choose.FA_PER_HOUR, "room": choose.ROOM_FA_PER_HOUR}
+    assert all(point.false_accepts <= bounds[name] * 10.0 for name, point in found.items())
+    assert choose.false_accepts(rooms, found["room"].stage1, found["room"].stage2) <= 10 * choose.ROOM_FA_PER_HOUR

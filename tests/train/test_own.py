@@ -164,7 +164,7 @@ def test_the_card_says_who_was_not_heard_in_training_and_measures_groups_of_voic
     said = {name: scores for name in choose.CONDITIONS}
     table = choose.Sweep(said, {name: voices for name in said}, [], np.zeros((0, 2)), 3.0)
     given = own.Own(Word.of("ok garden"), tmp_path, tmp_path, tmp_path, SHIPPED)
-    card.write(folder, table, table, own._about(given))
+    card.write(folder, table, table, table, own._about(given))
     text = (folder / "card.md").read_text("utf-8")
     assert "No person said the word in training" in text
     assert "| American | 0 of 10 (0-28 %) |" in text

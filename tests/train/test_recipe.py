@@ -95,7 +95,8 @@ def test_calibration_puts_the_default_point_at_one_half_and_decides_the_same() -
     said = {name: random.uniform(0.2, 0.999, (60, 2)) for name in CONDITIONS}
     false, places = random.uniform(0.05, 0.9, (200, 2)), [("a", 60.0 * number) for number in range(200)]
     table = Sweep(said, {}, places, false, 20.0)
-    found = recipe.calibration(table)["manifest"]
+    rooms = Sweep(said, {}, places, random.uniform(0.05, 0.95, (200, 2)), 20.0)
+    found = recipe.calibration(table, rooms)["manifest"]
     points = found["operating_points"]
     assert points["default"] == pytest.approx({"stage1": 0.5, "stage2": 0.5}, abs=1.1e-4)
     shifts = [found["scale1"][1], found["scale2"][1]]
@@ -107,6 +108,12 @@ def test_calibration_puts_the_default_point_at_one_half_and_decides_the_same() -
         chosen, point = choose.choose(table, most), points[name]
         before, after = chosen.misses, choose.misses(calibrated, point["stage1"], point["stage2"])
         assert all(abs(before[c] - after[c]) <= 1 for c in CONDITIONS)  # thresholds are rounded to 1e-4
-        measured = recipe.measure(calibrated, points)[name]["dev"]
+        measured = recipe.measure(calibrated, calibrated, points)[name]["dev"]
         assert measured["misses"]["clean"] == f"{after['clean']} of 60"
         assert measured["false_accepts"] <= most * 20 + 1
+    across = Sweep(
+        calibrated.utterances, {}, places, np.stack([moved(rooms.false[:, k], shifts[k]) for k in (0, 1)], axis=1), 20.0
+    )
+    counts = {name: each["dev"] for name, each in recipe.measure(calibrated, across, points).items()}
+    assert counts["room"]["false_accepts_across_rooms"] <= choose.ROOM_FA_PER_HOUR * 20 + 1
+    assert counts["default"]["false_accepts_across_rooms"] > counts["room"]["false_accepts_across_rooms"]

@@ -76,3 +76,8 @@ def test_a_sweep_has_the_daemons_candidates_and_is_read_again(
     assert stage2 >= point.stage2
     assert table.places == sorted(table.places)
     assert choose.false_accepts(table, point.stage1, point.stage2) >= 1  # the room does say it
+    across = choose.both(tmp_path / "sweep.csv", "jarvis")[1]
+    assert across.hours == table.hours
+    assert len(across.false) >= 1
+    assert not np.array_equal(across.false, table.false)  # it was heard across another room
+    assert across.utterances["clean"].tolist() == table.utterances["clean"].tolist()

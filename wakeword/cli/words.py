@@ -21,7 +21,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--word", action="append", metavar="W", help="a shipped word; repeat for more (default: all shipped)"
     )
-    point = "operating point: strict, default, keen, or a file that `wakeword tune` wrote (default: default)"
+    point = "operating point: strict, default, keen, room, or a file that `wakeword tune` wrote (default: default)"
     parser.add_argument("--point", default="default", metavar="POINT", help=point)
     parser.add_argument(
         "--stage1",

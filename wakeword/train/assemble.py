@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from wakeword.events import RATE_HZ
+from wakeword.model import POINTS
 from wakeword.pipeline import features
 from wakeword.train import stage2 as embedding
 from wakeword.train.export import Scale, load_stage1, load_stage2, stage1_graph, stage2_graph
@@ -68,7 +69,7 @@ def manifest(
         "sample_rate_hz": RATE_HZ,
         "stage1": {"trunk": trunk, **STAGE1},
         "stage2": dict(STAGE2),
-        "operating_points": {"strict": point, "default": dict(point), "keen": dict(point)},
+        "operating_points": {name: dict(point) for name in POINTS},
         **own,
         "data": data,
         "training": {"command": command, "seed": seed, "see": "docs/models.md"},

@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument(
         "--channel", nargs="+", choices=CHANNELS, default=list(CHANNELS), metavar="NAME", help="only these"
     )
-    parser.add_argument("--point", default="default", help="strict, default or keen")
+    parser.add_argument("--point", default="default", help="strict, default, keen or room")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--write", type=Path, metavar="OUT", help="write what is heard through the one --channel instead"

@@ -202,12 +202,12 @@ def _sweep(own: Own) -> None:
 
 def _finish(own: Own) -> None:
     """Choose points on raw scores, fold them into the model as calibration, and say what they cost."""
-    table = choose.read(own.folder / "sweep.csv", own.word.name)
-    details = recipe.calibration(table)["manifest"]
-    table = calibrated(table, details["scale1"][1], details["scale2"][1])
-    details["operating_points"] = recipe.measure(table, details["operating_points"])
+    table, rooms = choose.both(own.folder / "sweep.csv", own.word.name)
+    details = recipe.calibration(table, rooms)["manifest"]
+    table, rooms = (calibrated(each, details["scale1"][1], details["scale2"][1]) for each in (table, rooms))
+    details["operating_points"] = recipe.measure(table, rooms, details["operating_points"])
     _assemble(own, own.out, details)
-    card.write(own.out / own.word.name, table, table, _about(own))
+    card.write(own.out / own.word.name, table, rooms, table, _about(own))
 
 
 def calibrated(table: choose.Sweep, shift1: float, shift2: float) -> choose.Sweep:

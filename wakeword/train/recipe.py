@@ -232,24 +232,24 @@ def _sweep(recipe: Recipe, models: Path, out: Path) -> None:
 
 def _finish(recipe: Recipe, table: Path) -> None:
     """Choose points on raw scores, fold them into the models as calibration, sweep again, write what was measured."""
-    details = {word: calibration(choose.read(table, word)) for word in recipe.words}
+    details = {word: calibration(*choose.both(table, word)) for word in recipe.words}
     _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
     final = recipe.work / "sweep-final.csv"
     _sweep(recipe, recipe.out, final)
     for word in recipe.words:
-        measured = measure(choose.read(final, word), details[word]["manifest"]["operating_points"])
+        measured = measure(*choose.both(final, word), details[word]["manifest"]["operating_points"])
         details[word]["manifest"]["operating_points"] = measured
     _assemble(recipe, recipe.out, {word: found["manifest"] for word, found in details.items()})
     (recipe.work / "details.json").write_text(json.dumps(details, indent=1))
     held = recipe.work / "sweep-held.csv"
     sweep.sweep(recipe.out, list(recipe.words), recipe.work / "dev-held", None, held, recipe.processes)
     for word in recipe.words:
-        card.write(recipe.out / word, choose.read(final, word), choose.read(held, word))
+        card.write(recipe.out / word, *choose.both(final, word), choose.read(held, word))
 
 
-def calibration(table: choose.Sweep) -> dict[str, Any]:
+def calibration(table: choose.Sweep, rooms: choose.Sweep) -> dict[str, Any]:
     """Points in raw scores -> scales that put the default point at 0.5, and the points in calibrated scores."""
-    chosen = choose.points(table)
+    chosen = choose.points(table, rooms)
     shift1, shift2 = -_logit(chosen["default"].stage1), -_logit(chosen["default"].stage2)
     points = {
         name: {"stage1": _moved(point.stage1, shift1), "stage2": _moved(point.stage2, shift2)}
@@ -258,8 +258,8 @@ def calibration(table: choose.Sweep) -> dict[str, Any]:
     return {"manifest": {"scale1": [1.0, shift1], "scale2": [1.0, shift2], "operating_points": points}}
 
 
-def measure(table: choose.Sweep, points: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
-    """Misses and false accepts of each point on the sweep of the finished models."""
+def measure(table: choose.Sweep, rooms: choose.Sweep, points: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Misses and false accepts of each point on the sweep of the finished models, `rooms` that across rooms."""
     measured: dict[str, dict[str, Any]] = {}
     for name, point in points.items():
         lost = choose.misses(table, point["stage1"], point["stage2"])
@@ -270,6 +270,7 @@ def measure(table: choose.Sweep, points: dict[str, dict[str, float]]) -> dict[st
                 "false_accepts": choose.false_accepts(table, point["stage1"], point["stage2"]),
                 "candidates": int((table.false[:, 0] >= point["stage1"]).sum()),
                 "hours": round(table.hours, 2),
+                "false_accepts_across_rooms": choose.false_accepts(rooms, point["stage1"], point["stage2"]),
             },
         }
     return measured

@@ -2,10 +2,12 @@
 
     python -m wakeword.train.sweep MODELS OUT.csv --conditions DIR --corpora DIR
 
-Columns: word, condition (`speech` for negatives), path, speaker or source, time_s, stage1, stage2, hours (of the file).
-For an utterance there is one row: the best candidate that ends within 0.5 s before to 0.7 s after the word's end,
-scores 0 if there is none. For negatives there is a row a candidate, and one with time -1 a file, which carries its
-hours.
+Negatives are heard as recorded and again across a simulated room each, like those of `wakeword eval --rooms simulate`.
+
+Columns: word, condition (`speech` for negatives, `room` for those across a room), path, speaker or source, time_s,
+stage1, stage2, hours (of the file). For an utterance there is one row: the best candidate that ends within 0.5 s before
+to 0.7 s after the word's end, scores 0 if there is none. For negatives there is a row a candidate, and one with time -1
+a file, which carries its hours.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from wakeword.eval.mix import Float32, in_room, simulate_rooms
 from wakeword.events import RATE_HZ, Verdict
 from wakeword.pipeline.pipeline import Detector
 from wakeword.replay import replay
@@ -27,6 +30,7 @@ from wakeword.train import corpus
 Int16 = npt.NDArray[np.int16]
 
 EARLY_S, LATE_S = 0.5, 0.7
+ROOMS, ROOMS_SEED = 24, 4  # training's are drawn with another seed
 
 _detector: Detector
 
@@ -55,17 +59,17 @@ def _positive(job: tuple[str, dict[str, str]]) -> list[list[str]]:
     return [[row["word"], row["condition"], row["path"], row["speaker"], late, *scores, "0"]]
 
 
-def _negative(job: tuple[str, dict[str, str]]) -> list[list[str]]:
-    folder, row = job
+def _negative(job: tuple[str, dict[str, str], Float32 | None]) -> list[list[str]]:
+    folder, row, room = job
     sound = corpus.blank_spoken(corpus.read(Path(folder) / row["path"]), row["path"])
+    if room is not None:
+        sound = in_room(sound, room).clip(-1, 1)
     hours = len(sound) / RATE_HZ / 3600
-    place = [row["path"], row["source"]]
-    rows = [["", "speech", *place, "-1", "0", "0", f"{hours:.6f}"]]
+    place = ["speech" if room is None else "room", row["path"], row["source"]]
+    rows = [["", *place, "-1", "0", "0", f"{hours:.6f}"]]
     for verdict in verdicts((sound * 32767).round().astype("int16")):
         c = verdict.candidate
-        rows.append(
-            [c.word, "speech", *place, f"{c.end / RATE_HZ:.2f}", f"{c.stage1:.5f}", f"{verdict.stage2:.5f}", "0"]
-        )
+        rows.append([c.word, *place, f"{c.end / RATE_HZ:.2f}", f"{c.stage1:.5f}", f"{verdict.stage2:.5f}", "0"])
     return rows
 
 
@@ -75,9 +79,11 @@ def sweep(
     """Write the table; without corpora, of the utterances alone."""
     with (conditions / "index.csv").open(newline="") as file:
         clips = [(str(conditions), row) for row in csv.DictReader(file) if row["word"] in words]
-    speech = []
+    speech: list[tuple[str, dict[str, str], Float32 | None]] = []
     if corpora:
-        speech = [(str(corpora), row) for row in corpus.without_words(corpora, "dev")]
+        unsaid, rooms = corpus.without_words(corpora, "dev"), simulate_rooms(ROOMS, ROOMS_SEED)
+        speech = [(str(corpora), row, None) for row in unsaid]
+        speech += [(str(corpora), row, rooms[number % ROOMS]) for number, row in enumerate(unsaid)]
     with multiprocessing.Pool(processes, start, (str(models), words, True)) as pool, out.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["word", "condition", "path", "speaker", "time_s", "stage1", "stage2", "hours"])
