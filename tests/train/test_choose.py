@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakeword.errors import ConfigError
 from wakeword.train import choose
 from wakeword.train.choose import CONDITIONS, Sweep
 
@@ -41,6 +42,8 @@ def test_the_table_is_read_by_word_and_condition(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (found.hours, found.places, found.false.tolist()) == (0.75, [("speech/x", 3.0)], [[0.6, 0.2]])
     assert choose.read(path, "computer", "speech/").hours == 0.5
+    with pytest.raises(ConfigError, match=r"no hours across rooms .*made anew"):
+        choose.both(path, "computer")
 
 
 # second          0    1.0  2.0          10     (one file)     0   (another)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from wakeword.errors import ConfigError
 from wakeword.eval import joint
 from wakeword.eval.tables import Alternative, File, Utterance
 from wakeword.eval.tune import condition_weights, loosest
@@ -56,7 +57,7 @@ class Chosen:
 
 
 def read(path: Path, word: str, kinds: str = "", *, negatives: str = "speech") -> Sweep:
-    """Read `sweep.py`'s table; negatives are the files whose path begins with `kinds`, or `room`: across a room."""
+    """Read `sweep.py`'s table. `negatives`: `speech` as recorded, `room` across rooms; `kinds` begins their paths."""
     utterances: dict[str, list[list[float]]] = {name: [] for name in CONDITIONS}
     speakers: dict[str, list[str]] = {name: [] for name in CONDITIONS}
     places, false, hours = [], [], 0.0
@@ -82,8 +83,11 @@ def read(path: Path, word: str, kinds: str = "", *, negatives: str = "speech") -
 
 
 def both(path: Path, word: str) -> tuple[Sweep, Sweep]:
-    """A table with the negatives as recorded, and with them across rooms."""
-    return read(path, word), read(path, word, negatives="room")
+    """A table with the negatives as recorded, and with them across rooms. Raises `ConfigError` without the latter."""
+    rooms = read(path, word, negatives="room")
+    if not rooms.hours:
+        raise ConfigError("has no hours across rooms", where=str(path), hint="remove it, and it is made anew")
+    return read(path, word), rooms
 
 
 def joined(sweep: Sweep) -> joint.Sweep:

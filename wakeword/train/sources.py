@@ -24,6 +24,6 @@ SOURCES = (
     Source("LJ Speech, 141 clips", "0.3 h", "public domain"),
     Source("music and effects of Debian's games", "2.2 h", "GPL-2+, GFDL, MIT, CC0"),
     Source("donateacry, Speech Commands background noise", "0.3 h", "ODbL 1.0, DbCL 1.0, CC BY 4.0"),
-    Source("room responses, 14 recorded and 120 simulated", "", "Apache-2.0, MIT"),
+    Source("room responses, 14 recorded and 240 simulated", "", "Apache-2.0, MIT"),
     Source("stage 2's first weights: Google speech_embedding as in openwakeword 0.5.1", "0.33 M weights", "Apache-2.0"),
 )
