@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from wakeword.errors import ConfigError
 from wakeword.messages import MAX_WINDOW_BYTES
+from wakeword.model import POINTS
 from wakeword.sections import Key as Key  # noqa: PLC0414  who has a configuration names its keys
 from wakeword.sections import scalar, values_of
 
@@ -54,9 +55,7 @@ class Word(_Section):
     """A word to listen for."""
 
     model: str = Field(min_length=1)  # a packaged word or a folder with manifest.yaml
-    point: str = Field(
-        default="default", pattern=r"^(strict|default|keen|room)$|\.ya?ml$"
-    )  # or what `wakeword tune` wrote
+    point: str = Field(default="default", pattern=rf"^({'|'.join(POINTS)})$|\.ya?ml$")  # or what `wakeword tune` wrote
     stage1_model: str = Field(default="", pattern=r"^$|^(openwakeword|microwakeword):.+")  # instead of the model's
     stage1: Score | None = None  # instead of the operating point's threshold
     stage2: Score | None = None
@@ -269,7 +268,7 @@ _PATTERNS = {  # what a text of this key is to be, and how it looks
         "sha256// and 44 characters of base64; a service's own stands in the refusal of a wrong one",
     ),
     "language": ("a language", "such as en or pt-BR"),
-    "point": ("an operating point", "strict, default, keen, room, or a .yaml file that `wakeword tune` wrote"),
+    "point": ("an operating point", f"{', '.join(POINTS)}, or a .yaml file that `wakeword tune` wrote"),
 }
 
 

@@ -25,7 +25,7 @@ import soundfile
 
 from wakeword.errors import WakewordError
 from wakeword.events import RATE_HZ, Candidate, Verdict
-from wakeword.model import load
+from wakeword.model import POINTS, load
 from wakeword.peers import check, replace_stage1
 from wakeword.pipeline.pipeline import REFRACTORY_SAMPLES, Detector
 from wakeword.source.file import FileSource
@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=3.0, help="of negatives at most (default: %(default)s)")
     parser.add_argument("--noise", type=Path, help="put clips over recordings of this folder")
     parser.add_argument("--snr", type=float, default=10.0, help="dB (default: %(default)s)")
-    parser.add_argument("--point", default="default", choices=["strict", "default", "keen", "room"])
+    parser.add_argument("--point", default="default", choices=POINTS)
     parser.add_argument("--program", metavar="PYTHON", help="an interpreter that has the peer's own package")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
-from scipy.signal import fftconvolve
 
-from wakeword.eval.mix import align, cut, level
+from wakeword.eval.mix import align, cut, in_room, level
 from wakeword.events import RATE_HZ
 
 __all__ = ["align", "cut", "level"]  # the evaluation's, so that both mean the same by a ratio
@@ -47,10 +46,7 @@ def at_speed(sound: Float32, factor: float) -> Float32:
 
 def room(sound: Float32, random: Random, around: Surroundings) -> Float32:
     """The sound as heard across a room; length and start stay."""
-    response = around.rooms[random.integers(len(around.rooms))]
-    dry = level(sound)
-    wet = np.asarray(fftconvolve(sound, response)[: len(sound)], np.float32)
-    return np.asarray(wet * (dry / level(wet)), np.float32)
+    return in_room(sound, around.rooms[random.integers(len(around.rooms))])
 
 
 def noise(length: int, random: Random, around: Surroundings) -> Float32:
@@ -115,16 +111,17 @@ def _telephone(sound: Float32, random: Random) -> Float32:
     narrow = soxr.resample(sound, RATE_HZ, 8000, quality="MQ")
     narrow = narrow / (np.abs(narrow).max() + 1e-9)
     if random.random() < 0.5:
-        narrow = _gsm(narrow)
+        narrow = coded(narrow, 8000, "WAV", "GSM610")
     else:
         squeezed = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
         narrow = np.sign(squeezed) * (256 ** np.abs(squeezed) - 1) / 255
     return np.asarray(np.resize(soxr.resample(narrow, 8000, RATE_HZ, quality="MQ"), len(sound)), np.float32)
 
 
-def _gsm(narrow: Float32) -> Float32:
+def coded(sound: Float32, rate_hz: int, container: str, codec: str) -> Float32:
+    """Through a codec of libsndfile and back; its end may be longer or shorter."""
     file = io.BytesIO()
-    soundfile.write(file, narrow, 8000, "GSM610", format="WAV")
+    soundfile.write(file, sound, rate_hz, codec, format=container)
     file.seek(0)
     heard: Float32 = soundfile.read(file, dtype="float32")[0]
     return heard

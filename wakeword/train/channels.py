@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +28,7 @@ from scipy import signal
 
 from wakeword.eval.mix import in_room, level, shoe_box
 from wakeword.events import RATE_HZ
+from wakeword.model import POINTS
 from wakeword.train import augment, corpus, sweep
 from wakeword.train.augment import Float32
 
@@ -65,10 +65,8 @@ def coded(container: str, codec: str, rate_hz: int = RATE_HZ) -> Channel:
     """Through a codec and back, by libsndfile."""
 
     def through(sound: Float32) -> Float32:
-        file = io.BytesIO()
-        soundfile.write(file, soxr.resample(sound, RATE_HZ, rate_hz).clip(-1, 1), rate_hz, codec, format=container)
-        file.seek(0)
-        heard = soxr.resample(soundfile.read(file, dtype="float32")[0], rate_hz, RATE_HZ)
+        narrow = soxr.resample(sound, RATE_HZ, rate_hz).clip(-1, 1)
+        heard = soxr.resample(augment.coded(narrow, rate_hz, container, codec), rate_hz, RATE_HZ)
         return np.pad(heard, (0, max(0, len(sound) - len(heard))))[: len(sound)]
 
     return through
@@ -148,13 +146,17 @@ def _unsaid(job: tuple[str, str]) -> tuple[float, int]:
     return len(sound) / RATE_HZ / 3600, len(_accepted(sound, channel))
 
 
+def _quiet(dev: Path) -> list[dict[str, str]]:
+    with (dev / "index.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["condition"] == "clean"]
+
+
 def measure(
     models: Path, words: list[str], dev: Path, corpora: Path | None, processes: int,
     names: Iterable[str] = CHANNELS, point: str = "default",
 ) -> Iterator[list[str]]:  # fmt: skip
     """The table's rows, each as soon as it is measured. Raises `WakewordError` for models that cannot be loaded."""
-    with (dev / "index.csv").open(newline="") as file:
-        clips = [row for row in csv.DictReader(file) if row["condition"] == "clean" and row["word"] in words]
+    clips = [row for row in _quiet(dev) if row["word"] in words]
     unsaid = [str(corpora / row["path"]) for row in corpus.without_words(corpora, "dev")] if corpora else []
     spoken = Counter(row["word"] for row in clips)
     yield ["", *(f"{word}, of {spoken[word]}" for word in words), "false accepts"]
@@ -170,12 +172,9 @@ def measure(
 
 def write(out: Path, channel: str, dev: Path, corpora: Path, every: int) -> None:
     """The words said in quiet, and one of `every` recordings without them, as heard through a channel."""
-    with (dev / "index.csv").open(newline="") as file:
-        clips = [row for row in csv.DictReader(file) if row["condition"] == "clean"]
-    unsaid = corpus.without_words(corpora, "dev")[::every]
     for folder, table, rows, source in (
-        (out / "conditions", "index.csv", clips, dev),
-        (out / "corpora", "manifest.csv", unsaid, corpora),
+        (out / "conditions", "index.csv", _quiet(dev), dev),
+        (out / "corpora", "manifest.csv", corpus.without_words(corpora, "dev")[::every], corpora),
     ):
         folder.mkdir(parents=True, exist_ok=True)
         for row in rows:
@@ -199,7 +198,7 @@ def main() -> None:
     parser.add_argument(
         "--channel", nargs="+", choices=CHANNELS, default=list(CHANNELS), metavar="NAME", help="only these"
     )
-    parser.add_argument("--point", default="default", help="strict, default, keen or room")
+    parser.add_argument("--point", default="default", choices=POINTS)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--write", type=Path, metavar="OUT", help="write what is heard through the one --channel instead"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,7 @@ def surroundings(folder: Path, fold: str, simulated_rooms: int, seed: int = 3) -
     )
 
 
+@cache  # to simulate hundreds takes seconds, and most steps of a training want the same
 def rooms(folder: Path, fold: str, simulated: int, seed: int = 3) -> list[Float32]:
     """Impulse responses that were measured, and simulated ones."""
     measured = [augment.align(read(folder / row["path"])) for row in rows(folder, fold, "rir/")]

@@ -18,8 +18,9 @@ import torch
 from wakeword.errors import ConfigError
 from wakeword.events import RATE_HZ
 from wakeword.pipeline.trigger import Trigger
-from wakeword.train import augment, corpus, dataset
+from wakeword.train import augment, corpus
 from wakeword.train.augment import Float32, Random, Surroundings
+from wakeword.train.dataset import CLIP_SAMPLES, ROOMS
 from wakeword.train.measure_stage1 import scores
 from wakeword.train.progress import Pace
 from wakeword.train.stage1 import Stage1
@@ -76,7 +77,7 @@ def mine(
     `kinds` are beginnings of the corpora's paths; each pass hears this `share` of the files, drawn anew. Raises
     `ConfigError` when nothing is found.
     """
-    around = corpus.surroundings(corpora, "train", simulated_rooms=dataset.ROOMS, seed=seed)
+    around = corpus.surroundings(corpora, "train", simulated_rooms=ROOMS, seed=seed)
     files = [row for kind in kinds for row in corpus.rows(corpora, "train", kind)]
     clips: list[np.ndarray] = []
     rows: list[list[object]] = []
@@ -91,13 +92,11 @@ def mine(
         sound = corpus.read(corpora / row["path"])
         sound = disguise(sound, random, around) if turn else sound
         for word, decided, score in candidates(model, sound, floor):
-            padded = np.pad(sound, (dataset.CLIP_SAMPLES, TAIL))
+            padded = np.pad(sound, (CLIP_SAMPLES, TAIL))
             clips.append(
-                np.round(padded[decided + TAIL : decided + TAIL + dataset.CLIP_SAMPLES].clip(-1, 1) * 32767).astype(
-                    np.int16
-                )
+                np.round(padded[decided + TAIL : decided + TAIL + CLIP_SAMPLES].clip(-1, 1) * 32767).astype(np.int16)
             )
-            end = dataset.CLIP_SAMPLES - TAIL
+            end = CLIP_SAMPLES - TAIL
             rows.append([f"mined:{words[word]}", end - RATE_HZ // 2, end, row["source"], f"{row['path']} {score:.3f}"])
     if not clips:
         hint = "it has learned too little: more clips, or more epochs of it"

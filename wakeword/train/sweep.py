@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -74,16 +76,17 @@ def _negative(job: tuple[str, dict[str, str], Float32 | None]) -> list[list[str]
 
 
 def sweep(
-    models: Path, words: list[str], conditions: Path, corpora: Path | None, out: Path, processes: int
+    models: Path, words: list[str], conditions: Path, corpora: Path | None, out: Path, processes: int,
+    *, rooms: Sequence[Float32] = (),
 ) -> None:  # fmt: skip
-    """Write the table; without corpora, of the utterances alone."""
+    """Write the table; without corpora, of the utterances alone. `rooms`: responses in place of simulated ones."""
     with (conditions / "index.csv").open(newline="") as file:
         clips = [(str(conditions), row) for row in csv.DictReader(file) if row["word"] in words]
     speech: list[tuple[str, dict[str, str], Float32 | None]] = []
     if corpora:
-        unsaid, rooms = corpus.without_words(corpora, "dev"), simulate_rooms(ROOMS, ROOMS_SEED)
+        unsaid, rooms = corpus.without_words(corpora, "dev"), rooms or simulate_rooms(ROOMS, ROOMS_SEED)
         speech = [(str(corpora), row, None) for row in unsaid]
-        speech += [(str(corpora), row, rooms[number % ROOMS]) for number, row in enumerate(unsaid)]
+        speech += [(str(corpora), row, room) for row, room in zip(unsaid, cycle(rooms), strict=False)]
     with multiprocessing.Pool(processes, start, (str(models), words, True)) as pool, out.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["word", "condition", "path", "speaker", "time_s", "stage1", "stage2", "hours"])

@@ -98,8 +98,9 @@ class Drawer:
         drawn = np.concatenate(samples).astype(np.float32)
         for row in np.flatnonzero(random.random(count) < MIXED):
             drawn[row] += self._babble(augment.level(drawn[row]), random)
-        for row in np.flatnonzero(random.random(count) < ROOMED * bool(self.rooms)):
-            drawn[row] = in_room(drawn[row], self.rooms[int(random.integers(len(self.rooms)))])
+        if self.rooms:
+            for row in np.flatnonzero(random.random(count) < ROOMED):
+                drawn[row] = in_room(drawn[row], self.rooms[int(random.integers(len(self.rooms)))])
         return torch.from_numpy(drawn), torch.from_numpy(np.concatenate(word))
 
     def _babble(self, loudness: float, random: np.random.Generator) -> np.ndarray:
